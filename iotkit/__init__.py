@@ -1,0 +1,99 @@
+"""A maker's board, as an object: plug it in, and it describes itself.
+
+    import iotkit
+    robot = iotkit.connect("sim:sumobot")
+    robot.speed = 80
+    robot.forward()
+
+Importing this opens nothing and starts nothing; what it offers is loaded when first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from .errors import (
+    BadTarget,
+    BadType,
+    BadValue,
+    DeviceDisconnected,
+    DeviceError,
+    DeviceNotFound,
+    DeviceReset,
+    DeviceTimeout,
+    IotkitError,
+    OutOfRange,
+    PortBusy,
+    ProtocolError,
+    ReadOnly,
+    UnknownName,
+)
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from .device import Device, link_of
+    from .discovery import discover
+    from .server import serve
+    from .targets import connect, find
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "Device": "device",
+    "connect": "targets",
+    "discover": "discovery",
+    "find": "targets",
+    "link_of": "device",
+    "serve": "server",
+}
+
+__all__ = [
+    "BadTarget",
+    "BadType",
+    "BadValue",
+    "Device",
+    "DeviceDisconnected",
+    "DeviceError",
+    "DeviceNotFound",
+    "DeviceReset",
+    "DeviceTimeout",
+    "IotkitError",
+    "OutOfRange",
+    "PortBusy",
+    "ProtocolError",
+    "ReadOnly",
+    "UnknownName",
+    "connect",
+    "discover",
+    "find",
+    "link_of",
+    "serve",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'iotkit' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Do what `%load_ext iotkit` asks for."""
+    from . import magics
+
+    magics.load(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Do what `%unload_ext iotkit` asks for."""
+    from . import magics
+
+    magics.unload(shell)

@@ -1,0 +1,349 @@
+"""What a device says of itself: the value objects from which everything else is derived.
+
+The limits of an attribute or argument are part of its help text, as a suffix in brackets
+(docs/serial-protocol.md, "Limits, units and access"), so a description crosses every wire,
+old clients' included, without a word of its own for them.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from .errors import BadType, BadValue, IotkitError, ProtocolError, ReadOnly
+from .types import NO_LIMITS, Limits, Type, Value, shown
+
+MAX_NAMES = 1000  # attributes, functions and events of a device: beyond that it is garbage
+MAX_HELP = 16 * 1024  # characters; no board has the memory for more
+
+# Built-in commands of both dialects: no attribute or function may bear one's name.
+V1_BUILTINS = ("ping", "devinfo", "funcs", "attrs", "set", "get", "help")
+V2_BUILTINS = ("describe", "watch", "rename")
+BUILTINS = frozenset(V1_BUILTINS + V2_BUILTINS)
+
+# What the field sends is wider than the protocol's own [a-z][a-z0-9_]*.
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
+_DEVICE_ID = re.compile(r"([A-Za-z][A-Za-z0-9_]*)(?::([A-Za-z][A-Za-z0-9_]*))?")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_SUFFIX = re.compile(r"\s*\[([^\[\]]*)\]$")
+_TYPED = re.compile(r"([^\s:]+):([^\s:]+)")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """A value that a device has: its `name`, `type` and `help` as the device gave them.
+
+    `limits`, `read_only` and `summary` (the help without its bracket suffix) follow from
+    `help`; brackets that don't parse are just text.
+    """
+
+    name: str
+    type: Type
+    help: str = ""
+    limits: Limits = field(init=False, repr=False, compare=False)
+    read_only: bool = field(init=False, repr=False, compare=False)
+    summary: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        help_ = _clean(self.help)
+        summary, parts = _split_suffix(help_)
+        read_only = "read-only" in parts
+        rest = [part for part in parts if part != "read-only"]
+        limits = Limits.parse(rest[0], self.type) if len(rest) == 1 else None
+        if rest and limits is None:
+            summary, read_only = help_, False
+        _init(self, help=help_, limits=limits or NO_LIMITS, read_only=read_only, summary=summary)
+
+    def check(self, value: Any) -> Value:
+        """Return `value` as this attribute takes it.
+
+        Raises ReadOnly, BadType, BadValue or OutOfRange, each naming the attribute.
+        """
+        if self.read_only:
+            raise ReadOnly(f"{self.name} can be read but not set")
+        return _checked(self.name, self.type, self.limits, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """An argument or the result of a function: its `name`, `type` and `limits`."""
+
+    name: str
+    type: Type
+    limits: Limits = field(default=NO_LIMITS, compare=False)
+
+    def check(self, value: Any) -> Value:
+        """Return `value` as this argument takes it; raises as Attribute.check does."""
+        return _checked(self.name, self.type, self.limits, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """Something a device can do: its `name`, `args`, `result` (None where there is none), `help`.
+
+    The limits of the arguments and `summary` follow from `help`.
+    """
+
+    name: str
+    args: tuple[Argument, ...] = ()
+    result: Argument | None = None
+    help: str = ""
+    summary: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        help_ = _clean(self.help)
+        summary, parts = _split_suffix(help_)
+        limits = _limits_by_argument(parts, self.args)
+        if limits is None:
+            limits, summary = {}, help_
+        args = tuple(Argument(a.name, a.type, limits.get(a.name, NO_LIMITS)) for a in self.args)
+        _init(self, help=help_, args=args, summary=summary)
+
+    @property
+    def signature(self) -> str:
+        """The signature as devices write it: `add a:int b:int -> sum:int`."""
+        args = "".join(f" {a.name}:{a.type}" for a in self.args)
+        result = f" {self.result.name}:{self.result.type}" if self.result else ""
+        return f"{self.name}{args} ->{result}"
+
+    def check(self, args: Sequence[Any]) -> tuple[Value, ...]:
+        """Return `args` as this function takes them; raises BadType for a wrong number of them."""
+        if len(args) != len(self.args):
+            wanted = ", ".join(f"{a.name}: {a.type}" for a in self.args)
+            takes = f"takes {len(self.args)} ({wanted})" if self.args else "takes none"
+            raise BadType(f"{self.name}() {takes}, but {len(args)} given")
+        return tuple(a.check(value) for a, value in zip(self.args, args, strict=True))
+
+    def format_args(self, values: Sequence[Value]) -> str:
+        """Return checked values as a call sends them: separated by one blank.
+
+        Raises BadValue for a text that could not be told apart from the argument behind it.
+        """
+        texts = [a.type.format(value) for a, value in zip(self.args, values, strict=True)]
+        for argument, text in zip(self.args[:-1], texts[:-1], strict=True):
+            if not text or " " in text:
+                raise BadValue(
+                    f"{argument.name} takes one word: only the last text may hold blanks"
+                )
+        return " ".join(texts)
+
+    def parse_args(self, text: str) -> tuple[Value, ...]:
+        """Return the values in `text`; undoes `format_args`. Raises BadType and BadValue."""
+        texts = text.split(" ", len(self.args) - 1) if self.args else [text] if text else []
+        if len(texts) != len(self.args):
+            raise BadType(f"the call is {self.signature}")
+        return self.check([a.type.parse(t) for a, t in zip(self.args, texts, strict=True)])
+
+    @classmethod
+    def parse(cls, name: str, text: str) -> Function:
+        """Return the function `name`, whose help reads `text`.
+
+        Takes `forward ms:int -> - Drive` as devices write it; where the text doesn't parse, it
+        is all help, and the function takes nothing.
+        """
+        spec, arrow, rest = text.partition("->")
+        result, _, help_ = (
+            rest.partition("- ") if rest.lstrip().startswith("-") else (rest.partition(" - "))
+        )
+        words, results = spec.split()[1:], result.split()
+        args = [found for word in words if (found := _typed(word))]
+        given = [found for word in results if (found := _typed(word))]
+        if not arrow or len(args) < len(words) or len(given) < len(results) or len(given) > 1:
+            return cls(name, help=text)
+        return cls(name, tuple(args), given[0] if given else None, help_.strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something a device reports by itself (serial v2): its `name`, `value` and `help`."""
+
+    name: str
+    value: Argument | None = None
+    help: str = ""
+
+
+Member = TypeVar("Member", Attribute, Function, Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """All that a device says of itself.
+
+    `id` is `plainid` or `plainid:specifier`; `attributes`, `functions` and `events` are in the
+    device's order, each under its name; `help` is what the device as a whole is for.
+    """
+
+    id: str
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    functions: Mapping[str, Function] = field(default_factory=dict)
+    events: Mapping[str, Event] = field(default_factory=dict)
+    help: str = ""
+
+    @property
+    def plain_id(self) -> str:
+        """The class of device, such as `sumobot`."""
+        return self.id.partition(":")[0]
+
+    @property
+    def specifier(self) -> str:
+        """Which one of its class it is, such as `red`; empty where it doesn't say."""
+        return self.id.partition(":")[2]
+
+    @property
+    def name(self) -> str:
+        """The id as a Python name: `sumobot_red` for `sumobot:red`."""
+        return self.id.replace(":", "_")
+
+    @classmethod
+    def of(
+        cls,
+        device_id: str,
+        attributes: Iterable[Attribute] = (),
+        functions: Iterable[Function] = (),
+        events: Iterable[Event] = (),
+        help: str = "",  # noqa: A002
+    ) -> Description:
+        """Return the description of these members, without those that nobody could use.
+
+        A doubled name, a built-in's, or one that isn't made of letters, digits, `_` and `-` is
+        left out, with a warning in the log. Raises ProtocolError for a bad `device_id`.
+        """
+        if not _DEVICE_ID.fullmatch(device_id):
+            raise ProtocolError(f"{shown(device_id)} is no device id (a name, or name:specifier)")
+        taken: set[str] = set(BUILTINS)
+        return cls(
+            device_id,
+            _usable(attributes, taken),
+            _usable(functions, taken),
+            _usable(events, set()),
+            _clean(help),
+        )
+
+    def to_devinfo(self) -> dict[str, Any]:
+        """Return the structure that `GET /devinfo` serves as its value (docs/web-api.md)."""
+        devinfo: dict[str, Any] = {
+            "devicename": self.id,
+            "attrs": {
+                a.name: {"type": str(a.type), "href": f"/{a.name}", "help": a.help}
+                for a in self.attributes.values()
+            },
+            "funcs": {
+                f.name: {
+                    "type": "iotoy.org/types/function",
+                    "href": f"/{f.name}",
+                    "help": f.help,
+                    "value": function_value(f),
+                }
+                for f in self.functions.values()
+            },
+        }
+        if self.help:
+            devinfo["help"] = self.help
+        return devinfo
+
+    @classmethod
+    def from_devinfo(cls, devinfo: Any) -> Description:
+        """Return the description in what a server sent; undoes `to_devinfo`.
+
+        Raises ProtocolError where that has not the form. A function whose signature the
+        server could not read takes nothing.
+        """
+        try:
+            attributes = [
+                Attribute(name, Type.named(a["type"]), str(a.get("help") or ""))
+                for name, a in devinfo["attrs"].items()
+            ]
+            functions = [
+                Function(
+                    name,
+                    tuple(_arguments(f["value"]["spec"]["args"])),
+                    next(iter(_arguments(f["value"]["spec"]["result"])), None),
+                    str(f.get("help") or ""),
+                )
+                for name, f in devinfo["funcs"].items()
+            ]
+            return cls.of(
+                devinfo["devicename"], attributes, functions, help=str(devinfo.get("help") or "")
+            )
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            if isinstance(error, IotkitError):
+                raise
+            raise ProtocolError("the server's description of the device can't be read") from error
+
+
+def function_value(function: Function) -> dict[str, Any]:
+    """Return a function's `value` in the web API: its name, what it takes, what it gives."""
+    result = [function.result] if function.result else []
+    return {
+        "name": function.name,
+        "spec": {
+            "args": [[a.name, str(a.type)] for a in function.args],
+            "result": [[r.name, str(r.type)] for r in result],
+        },
+    }
+
+
+def _checked(name: str, type_: Type, limits: Limits, value: Any) -> Value:
+    try:
+        checked = type_.check(value)
+        limits.check(checked)
+    except IotkitError as error:
+        raise type(error)(f"{name}: {error}") from None
+    return checked
+
+
+def _init(instance: object, **fields: object) -> None:
+    for name, value in fields.items():
+        object.__setattr__(instance, name, value)
+
+
+def _clean(text: str) -> str:
+    return _CONTROL.sub(" ", text)[:MAX_HELP]
+
+
+def _split_suffix(help_: str) -> tuple[str, list[str]]:
+    found = _SUFFIX.search(help_)
+    if not found:
+        return help_, []
+    return help_[: found.start()], [part.strip() for part in found[1].split(";")]
+
+
+def _limits_by_argument(parts: list[str], args: tuple[Argument, ...]) -> dict[str, Limits] | None:
+    types = {a.name: a.type for a in args}
+    found: dict[str, Limits] = {}
+    for part in parts:
+        name, _, text = part.partition(" ")
+        limits = Limits.parse(text, types[name]) if name in types else None
+        if limits is None:
+            return None
+        found[name] = limits
+    return found
+
+
+def _typed(word: str) -> Argument | None:
+    found = _TYPED.fullmatch(word)
+    return Argument(found[1], Type.named(found[2])) if found else None
+
+
+def _arguments(spec: Any) -> list[Argument]:
+    if not isinstance(spec, list):  # an original server says "UNPARSED"
+        return []
+    return [Argument(str(name), Type.named(type_)) for name, type_ in spec]
+
+
+def _usable(members: Iterable[Member], taken: set[str]) -> dict[str, Member]:
+    kept: dict[str, Member] = {}
+    for member in members:
+        if len(kept) == MAX_NAMES:
+            _log.warning("a device has more than %d names; the rest is left out", MAX_NAMES)
+            break
+        if member.name in taken or not _NAME.fullmatch(member.name):
+            _log.warning("the name %s can't be used, or is there twice", shown(member.name))
+            continue
+        taken.add(member.name)
+        kept[member.name] = member
+    return kept

@@ -1,0 +1,87 @@
+"""Every error that iotkit raises.
+
+Each is an `IotkitError` and also the builtin that a Python user expects, so that both
+`except iotkit.IotkitError` and `except ValueError` work. A message is one sentence that
+says what is wrong and, where there is something to do, what to do.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class IotkitError(Exception):
+    """The root of all errors of iotkit."""
+
+    def __str__(self) -> str:
+        # KeyError and OSError, which some errors below also are, would decorate the sentence.
+        return str(self.args[0]) if self.args else type(self).__name__
+
+
+class BadType(IotkitError, TypeError):
+    """A value of the wrong Python type, such as a text for an int; nothing was sent."""
+
+
+class BadValue(IotkitError, ValueError):
+    """A value that its type can't carry, such as nan or a text with a newline."""
+
+
+class OutOfRange(BadValue):
+    """A value outside the limits or choices that the device declares."""
+
+
+class ReadOnly(IotkitError, AttributeError):
+    """An attribute that can be read but not set."""
+
+
+class UnknownName(IotkitError, AttributeError, KeyError):
+    """The device has no attribute or function of that name."""
+
+
+class DeviceError(IotkitError, RuntimeError):
+    """The device answered with an error.
+
+    `status` is the number it gave, with HTTP's meaning (404: it has no such name).
+    """
+
+    def __init__(self, message: str, status: int = 500) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class ProtocolError(DeviceError):
+    """What the device said can't be understood; `status` is 502."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, 502)
+
+
+class DeviceTimeout(IotkitError, TimeoutError):
+    """The device did not answer in time."""
+
+
+class DeviceDisconnected(IotkitError, ConnectionError):
+    """The device is gone: unplugged, switched off, or its server ended."""
+
+
+class DeviceReset(DeviceDisconnected):
+    """The device started anew while it was asked; what it was asked may or may not have run."""
+
+
+class DeviceNotFound(IotkitError, LookupError):
+    """No device of that name, or none at all."""
+
+
+class PortBusy(IotkitError, PermissionError):
+    """Another program has the serial port open."""
+
+
+class BadTarget(IotkitError, ValueError):
+    """A text that names no way to reach a device."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ", did you mean 'speed'?" for a near miss of a known name, else an empty text."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f", did you mean {near[0]!r}?" if near else ""

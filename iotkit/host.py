@@ -1,0 +1,214 @@
+"""Write a device in Python: on a Raspberry Pi, for a simulation, in a test.
+
+    class Lamp(Device):
+        "A lamp that blinks."
+
+        brightness: Annotated[int, "How bright [0..255]"] = 80
+
+        @property
+        def temperature(self) -> float:
+            "At the lamp [C]"
+            return read_sensor()
+
+        @function
+        def blink(self, times: int) -> None:
+            "Blink so many times [times 1..10]"
+
+    iotkit.serve(Lamp())
+
+Annotated attributes and properties are the device's attributes (a property without a setter
+is read-only), decorated methods its functions; names that begin with `_` are private. The hints
+are the types, the docstrings the help, whose bracket suffix (docs/serial-protocol.md)
+gives limits and units.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import typing
+from collections.abc import Callable, Iterator, Sequence
+from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_origin
+
+from .description import Argument, Attribute, Description, Function
+from .errors import DeviceDisconnected, DeviceError
+from .protocol import Call, DeviceEnd, Get, Request, Set
+from .transports import Transport
+from .types import Type, Value
+
+_TYPES = {int: Type.INT, float: Type.FLOAT, bool: Type.BOOL, str: Type.STR, Any: Type.ANY}
+_log = logging.getLogger(__name__)
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def function(method: Method) -> Method:
+    """Make a method a function of the device."""
+    method.__iotkit_function__ = True  # type: ignore[attr-defined]
+    return method
+
+
+class Device:
+    """The base class of devices written in Python.
+
+    The device's plain id is the class's name in lower case, or what `class X(Device, id="…")`
+    says; `specifier` tells this very one from others of its class. A class whose attributes
+    or functions have no usable type hint raises TypeError when it is defined.
+
+    Attributes are read and set one at a time. Functions may run side by side, each in a
+    thread of its own, where the way to the device allows it.
+    """
+
+    specifier = ""
+    _description: ClassVar[Description]
+
+    def __init_subclass__(cls, id: str = "") -> None:  # noqa: A002
+        super().__init_subclass__()
+        attributes, functions = list(_attributes(cls)), list(_functions(cls))
+        cls._description = Description.of(
+            id or cls.__name__.lower(), attributes, functions, help=_text(cls)
+        )
+        for member in attributes:
+            if not hasattr(cls, member.name):
+                setattr(cls, member.name, member.type.python())
+
+    def on_close(self) -> None:
+        """Do what is to be done when the device is let go of: stop motors, end waits."""
+
+
+class Hosted:
+    """A device written in Python, as the side that serves it sees it."""
+
+    def __init__(self, device: Device) -> None:
+        known = device._description
+        id_ = f"{known.id}:{device.specifier}" if device.specifier else known.id
+        self._device = device
+        self.description = Description.of(
+            id_,
+            known.attributes.values(),
+            known.functions.values(),
+            known.events.values(),
+            known.help,
+        )
+
+    def get(self, name: str) -> Value:
+        """Return an attribute's value; raises DeviceError where the device's code fails."""
+        member = self.description.attributes[name]
+        value: Value = self._run(name, lambda: member.type.check(getattr(self._device, name)))
+        return value
+
+    def set(self, name: str, value: Value) -> None:
+        """Set an attribute; raises DeviceError where the device's code fails."""
+        self._run(name, lambda: setattr(self._device, name, value))
+
+    def call(self, name: str, args: Sequence[Value]) -> Value | None:
+        """Call a function; raises DeviceError where the device's code fails."""
+        result = self.description.functions[name].result
+
+        def work() -> Value | None:
+            value = getattr(self._device, name)(*args)
+            return result.type.check(value) if result else None
+
+        given: Value | None = self._run(f"{name}()", work)
+        return given
+
+    def close(self) -> None:
+        """Let the device end what is still going on."""
+        self._device.on_close()
+
+    def _run(self, what: str, work: Callable[[], Any]) -> Any:
+        try:
+            return work()
+        except Exception as error:
+            status = 400 if isinstance(error, ValueError) else 500
+            if status == 500:
+                _log.exception("%s of %s failed", what, self.description.id)
+            raise DeviceError(f"{what} failed: {error}", status) from error
+
+
+def run(device: Device, transport: Transport) -> None:
+    """Be the device at the other end of `transport` until that is closed."""
+    hosted = Hosted(device)
+    end = DeviceEnd(hosted.description)
+    end.start()
+    try:
+        while True:
+            transport.write(end.data_to_send())
+            end.receive(transport.read())
+            while request := end.next_request():
+                _respond(end, hosted, request)
+                transport.write(end.data_to_send())
+    except DeviceDisconnected:
+        hosted.close()
+
+
+def _respond(end: DeviceEnd, hosted: Hosted, request: Request) -> None:
+    try:
+        match request:
+            case Get(attribute=member):
+                end.answer(request, hosted.get(member.name))
+            case Set(attribute=member, value=value):
+                hosted.set(member.name, value)
+                end.answer(request)
+            case Call(function=member, args=args):
+                end.answer(request, hosted.call(member.name, args))
+    except DeviceError as error:
+        end.refuse(request, error.status, "Fail", str(error))
+
+
+def _attributes(cls: type) -> Iterator[Attribute]:
+    for name, hint in typing.get_type_hints(cls, include_extras=True).items():
+        if name.startswith("_") or get_origin(hint) is ClassVar:
+            continue
+        base, *notes = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+        help_ = next((note for note in notes if isinstance(note, str)), "")
+        yield Attribute(name, _type(cls, name, base), help_)
+    for name, member in _members(cls):
+        if not isinstance(member, property) or name.startswith("_"):
+            continue
+        hint = typing.get_type_hints(member.fget).get("return")
+        declared = Attribute(name, _type(cls, name, hint), _text(member))
+        if member.fset is None and not declared.read_only:
+            declared = Attribute(name, declared.type, _marked_read_only(declared))
+        yield declared
+
+
+def _functions(cls: type) -> Iterator[Function]:
+    for name, member in _members(cls):
+        if not hasattr(member, "__iotkit_function__"):
+            continue
+        hints = typing.get_type_hints(member)
+        parameters = list(inspect.signature(member).parameters)[1:]
+        args = tuple(Argument(p, _type(cls, name, hints.get(p))) for p in parameters)
+        result = hints.get("return", type(None))
+        given = None if result is type(None) else Argument("result", _type(cls, name, result))
+        yield Function(name, args, given, _text(member))
+
+
+def _members(cls: type) -> Iterator[tuple[str, Any]]:
+    """Yield all members in the order of their definition, base classes first."""
+    found: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        found |= vars(base)
+    yield from found.items()
+
+
+def _type(cls: type, name: str, hint: Any) -> Type:
+    try:
+        return _TYPES[hint]
+    except (KeyError, TypeError):
+        raise TypeError(
+            f"{cls.__name__}.{name} needs type hints of int, float, bool, str or Any, not {hint!r}"
+        ) from None
+
+
+def _text(documented: Any) -> str:
+    return " ".join((documented.__doc__ or "").split())
+
+
+def _marked_read_only(member: Attribute) -> str:
+    inside = f"{member.limits}; read-only" if str(member.limits) else "read-only"
+    return f"{member.summary} [{inside}]".lstrip()
+
+
+__all__ = ["Device", "Hosted", "function", "run"]

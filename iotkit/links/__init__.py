@@ -1,0 +1,54 @@
+"""Reach a device: over a serial line, over the web API, or in this process.
+
+A link speaks in Python values and answers with futures, which serve a plain caller
+(`.result()`), asyncio (`asyncio.wrap_future`) and a notebook alike.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from concurrent.futures import Future
+
+from ..description import Description
+from ..types import Value
+
+TIMEOUT = 2.0  # seconds for a get or a set: a long line at 9600 baud, and as much again
+CALL_TIMEOUT = 30.0  # seconds for a function: v1 firmware answers when the robot has arrived
+
+
+class Link(ABC):
+    """A way to one device.
+
+    `target` is what a person typed to get here; `description` is what the device says of
+    itself; `identity` tells this very device from others of its class, as far as that is known.
+
+    Values given to a link are those that `Attribute.check` or `Function.check` returned, under
+    a name in the description. Each method returns at once; each future ends with a result or
+    an IotkitError. With `background`, it waits until nobody else has something to ask.
+    """
+
+    target: str
+    description: Description
+    identity: str = ""
+
+    @abstractmethod
+    def get(self, name: str, *, background: bool = False) -> Future[Value]:
+        """Read an attribute; asked again, at most twice, where no answer comes."""
+
+    @abstractmethod
+    def set(self, name: str, value: Value) -> Future[None]:
+        """Set an attribute; sent again, at most twice, where no answer comes."""
+
+    @abstractmethod
+    def call(self, name: str, args: Sequence[Value]) -> Future[Value | None]:
+        """Call a function; sent once and never again, whatever happens."""
+
+    @property
+    @abstractmethod
+    def closed(self) -> bool:
+        """Whether the device can't be reached by this link any more."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of the device; what is unanswered ends with DeviceDisconnected."""

@@ -1,0 +1,50 @@
+"""Carry bytes between a computer and a device: what every way of doing so has in common.
+
+A transport knows nothing of the protocol. One thread reads it, any thread writes it or
+closes it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from types import TracebackType
+from typing import Self
+
+TICK = 0.1  # seconds after which a read without data returns, so that its caller sees the time
+CHUNK = 4096  # bytes read at once
+
+
+class Transport(ABC):
+    """A two-way stream of bytes; `name` is what a person calls it, such as `/dev/ttyUSB0`.
+
+    `resets` tells that opening it may have restarted the board (see `Serial`).
+    """
+
+    name: str
+    resets: bool = False
+
+    @abstractmethod
+    def read(self) -> bytes:
+        """Return what has come, at once; wait for it up to TICK seconds; then return b"".
+
+        Raises DeviceDisconnected when the other end is gone or this one is closed.
+        """
+
+    @abstractmethod
+    def write(self, data: bytes) -> None:
+        """Send all of `data`; raises DeviceDisconnected."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of it, from any thread; a second time does nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,87 @@
+"""A serial port: USB, a Bluetooth serial port such as /dev/rfcomm0, or a pseudo terminal."""
+
+from __future__ import annotations
+
+import errno
+
+import serial
+from serial.tools import list_ports
+
+from ..errors import BadValue, DeviceDisconnected, DeviceNotFound, PortBusy
+from ..protocol import BAUD
+from . import CHUNK, TICK, Transport
+
+WRITE_TIMEOUT = 2.0  # seconds; a command is shorter than any port's buffer, so more is a fault
+TOUCH_BAUD = 1200  # opening at this rate tells many boards to enter their boot loader
+
+
+class Serial(Transport):
+    """The serial port called `port`, 8N1 at `baud` bits a second, for this process alone.
+
+    Opening it restarts many boards, by the DTR line; `resets` is False where the port has no
+    such line (a pseudo terminal). Raises PortBusy, DeviceNotFound, or DeviceDisconnected with
+    the system's own words; BadValue for a rate that would erase a board's program.
+    """
+
+    def __init__(self, port: str, baud: int = BAUD) -> None:
+        if baud == TOUCH_BAUD:
+            raise BadValue(
+                "1200 baud is not possible: boards take it as a call for the boot loader"
+            )
+        self.name = port
+        try:
+            self._port = serial.Serial(
+                port, baud, timeout=TICK, write_timeout=WRITE_TIMEOUT, exclusive=True
+            )
+        except (OSError, ValueError) as error:
+            raise _explained(error, port) from error
+        self.resets = self._has_modem_lines()
+
+    def _has_modem_lines(self) -> bool:
+        try:
+            _ = self._port.dsr
+        except OSError:
+            return False
+        return True
+
+    def read(self) -> bytes:
+        """Return what has come; see Transport.read."""
+        try:
+            first: bytes = self._port.read(1)
+            waiting = min(self._port.in_waiting, CHUNK) if first else 0
+            return first + self._port.read(waiting) if waiting else first
+        # TypeError: pyserial's own, where the port is closed while it reads.
+        except (OSError, TypeError) as error:
+            raise DeviceDisconnected(f"{self.name} is gone: was it unplugged?") from error
+
+    def write(self, data: bytes) -> None:
+        """Send all of `data`."""
+        try:
+            self._port.write(data)
+        except (OSError, TypeError) as error:
+            raise DeviceDisconnected(f"{self.name} takes no data: was it unplugged?") from error
+
+    def close(self) -> None:
+        """Close the port, so that others may open it."""
+        self._port.cancel_read()
+        self._port.close()
+
+
+def _explained(error: Exception, port: str) -> Exception:
+    code = getattr(error, "errno", None)
+    if code in (errno.EBUSY, errno.EAGAIN, errno.EACCES) and "ermission" not in str(error):
+        return PortBusy(f"{port} is in use by another program: close that one first")
+    if code == errno.EACCES or isinstance(error, PermissionError):
+        return PortBusy(
+            f"{port} can't be opened: another program has it, or you may not use it"
+            " (on Linux, join the group 'dialout' and log in again)"
+        )
+    if code == errno.ENOENT or "FileNotFoundError" in str(error):
+        return DeviceNotFound(f"there is no port {port}: is the board plugged in?")
+    return DeviceDisconnected(f"{port} can't be opened: {error}")
+
+
+def usb_ports() -> list[tuple[str, str]]:
+    """Return the USB serial ports that are plugged in: what to open, and what it is called."""
+    found = (p for p in list_ports.comports() if p.vid is not None)
+    return sorted((p.device, p.product or p.description or "USB serial port") for p in found)

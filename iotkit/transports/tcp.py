@@ -1,0 +1,56 @@
+"""A TCP connection, as boards with wifi offer it."""
+
+from __future__ import annotations
+
+import socket
+
+from ..errors import DeviceDisconnected
+from . import CHUNK, TICK, Transport
+
+CONNECT_TIMEOUT = 5.0  # seconds
+
+
+class Tcp(Transport):
+    """An open TCP socket."""
+
+    def __init__(self, sock: socket.socket, name: str) -> None:
+        self.name = name
+        self._socket = sock
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.settimeout(TICK)
+
+    @classmethod
+    def connect(cls, host: str, port: int) -> Tcp:
+        """Return a connection to `host`; raises DeviceDisconnected where nobody listens."""
+        name = f"socket://{host}:{port}"
+        try:
+            return cls(socket.create_connection((host, port), CONNECT_TIMEOUT), name)
+        except OSError as error:
+            raise DeviceDisconnected(f"nobody answers at {host}:{port} ({error})") from error
+
+    def read(self) -> bytes:
+        """Return what has come; see Transport.read."""
+        try:
+            data = self._socket.recv(CHUNK)
+        except TimeoutError:
+            return b""
+        except OSError as error:
+            raise DeviceDisconnected(f"the connection to {self.name} broke") from error
+        if not data:
+            raise DeviceDisconnected(f"{self.name} ended the connection")
+        return data
+
+    def write(self, data: bytes) -> None:
+        """Send all of `data`."""
+        try:
+            self._socket.sendall(data)
+        except OSError as error:
+            raise DeviceDisconnected(f"the connection to {self.name} broke") from error
+
+    def close(self) -> None:
+        """End the connection; a read that waits returns at once."""
+        try:
+            self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # the other end was first
+        self._socket.close()
