@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from . import opened
 from .description import Argument, Attribute, Function
 from .errors import BadType, ReadOnly, UnknownName, did_you_mean
 from .links import Link
@@ -44,6 +45,7 @@ class Device:
     def close(self) -> None:
         """Let go of the device; a second time does nothing."""
         self._link.close()
+        opened.remove(self)
 
     def __enter__(self) -> Self:
         return self

@@ -1,0 +1,81 @@
+"""Announce a device's web service to the local network."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from concurrent.futures import Future
+
+from zeroconf import ServiceInfo, Zeroconf
+
+from ..description import Description
+from .network import LOOPBACK, SERVICE_TYPE, Network, addresses, interfaces
+
+API_VERSION = "1"  # of docs/web-api.md
+
+_log = logging.getLogger(__name__)
+
+
+def announce(
+    description: Description, port: int, *, identity: str = "", host: str = LOOPBACK
+) -> Announcement:
+    """Announce the web service of a device on `port`, to those who can reach `host`.
+
+    `host` is the address that the service listens on: on the loopback address, only this
+    machine hears of it. `identity` tells this very device from others; where it is empty, the
+    id is taken if that has a specifier, else a random one. Returns at once; the name is sure
+    after a second, see Announcement.
+    """
+    return Announcement(description, port, identity, host)
+
+
+class Announcement:
+    """A service announced; a name that is taken gets a number behind it."""
+
+    def __init__(self, description: Description, port: int, identity: str, host: str) -> None:
+        on = [LOOPBACK] if host == LOOPBACK else interfaces()
+        self._network = Network.on(on)
+        if not identity:
+            unsaid = f"{description.plain_id}-{uuid.uuid4().hex[:12]}"
+            identity = description.id if description.specifier else unsaid
+        self._info = ServiceInfo(
+            SERVICE_TYPE,
+            f"{description.name}.{SERVICE_TYPE}",
+            port=port,
+            parsed_addresses=on or addresses(),
+            server=f"iotkit-{uuid.uuid4().hex[:8]}.local.",
+            properties={
+                "id": identity,
+                "class": description.plain_id,
+                "path": "/",
+                "v": API_VERSION,
+                "auth": "none",
+            },
+        )
+        self._registered: Future[object] = self._network.run(self._register)
+
+    async def _register(self, zeroconf: Zeroconf) -> None:
+        await (await zeroconf.async_register_service(self._info, allow_name_change=True))
+
+    @property
+    def name(self) -> str:
+        """The name that it got; waits until that is sure, about a second."""
+        self._registered.result()
+        return self._info.name.removesuffix(f".{SERVICE_TYPE}")
+
+    def close(self) -> None:
+        """Say goodbye; a second time does nothing."""
+        network, self._network = self._network, None
+        if network is None:
+            return
+        try:
+            self._registered.result()
+            network.run(self._unregister).result()
+        except Exception as error:  # whatever fails here, the service ends all the same
+            _log.debug("no goodbye for %s: %s", self._info.name, error)
+        network.release()
+
+    async def _unregister(self, zeroconf: Zeroconf) -> None:
+        await (await zeroconf.async_unregister_service(self._info))
+
+    _network: Network | None
