@@ -1,0 +1,71 @@
+# `make` lists the targets. All that they install goes into .venv; `make clean` removes it.
+#
+#   make PYTHON=python3.12 …     use another Python than python3
+#   make test ARGS="-k panel"    give pytest more arguments
+
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+
+.PHONY: help lab test quick check bench clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | \
+	  while IFS="$$(printf '\t')" read -r name what; do printf '  make %-7s %s\n' "$$name" "$$what"; done
+
+lab: $(VENV)/lab.stamp ## install iotkit, and open JupyterLab on the first notebook
+	@$(BIN)/iotkit lab
+
+test: $(VENV)/test.stamp ## run all tests (as root on Debian, installs the programs they need)
+	@$(BIN)/python tests/system_tools.py
+	@$(BIN)/python -m pytest $(ARGS)
+
+quick: $(VENV)/test.stamp ## run the tests that take less than a minute
+	@$(BIN)/python -m pytest tests/unit tests/wire $(ARGS)
+
+check: $(VENV)/check.stamp ## check format, style, types and the direction of imports
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/lab.stamp ## measure iotkit beside the plain libraries
+	@$(BIN)/python tests/bench
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# The stamps say which part of the environment is there; a changed pyproject.toml installs anew.
+
+$(VENV)/made.stamp:
+	@command -v $(PYTHON) >/dev/null || \
+	  { echo 'iotkit needs Python 3.11 or newer, and there is no $(PYTHON).'; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'iotkit needs Python 3.11 or newer, and $(PYTHON) is older. If you have' \
+	         'another, name it, as in: make PYTHON=python3.12 $(MAKECMDGOALS)'; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo 'This Python has no venv module. On Debian and its relatives:' \
+	         'sudo apt-get install python3-venv'; exit 1; }
+	@echo 'Making $(VENV), once …'
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) --upgrade 'pip>=25.1'
+	@touch $@
+
+$(VENV)/lab.stamp: $(VENV)/made.stamp pyproject.toml
+	@echo 'Installing iotkit and JupyterLab into $(VENV); the first time takes a minute …'
+	@$(PIP) --editable '.[lab]'
+	@touch $@
+
+$(VENV)/test.stamp: $(VENV)/lab.stamp
+	@echo 'Installing what the tests need …'
+	@$(PIP) --group test
+	@touch $@
+
+$(VENV)/check.stamp: $(VENV)/lab.stamp
+	@echo 'Installing the checkers …'
+	@$(PIP) --group check
+	@touch $@
