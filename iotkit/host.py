@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import threading
 import typing
 from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_origin
@@ -83,6 +84,7 @@ class Hosted:
         known = device._description
         id_ = f"{known.id}:{device.specifier}" if device.specifier else known.id
         self._device = device
+        self._turn = threading.Lock()  # so that hosts at once read and set one after the other
         self.description = Description.of(
             id_,
             known.attributes.values(),
@@ -94,12 +96,14 @@ class Hosted:
     def get(self, name: str) -> Value:
         """Return an attribute's value; raises DeviceError where the device's code fails."""
         member = self.description.attributes[name]
-        value: Value = self._run(name, lambda: member.type.check(getattr(self._device, name)))
+        with self._turn:
+            value: Value = self._run(name, lambda: member.type.check(getattr(self._device, name)))
         return value
 
     def set(self, name: str, value: Value) -> None:
         """Set an attribute; raises DeviceError where the device's code fails."""
-        self._run(name, lambda: setattr(self._device, name, value))
+        with self._turn:
+            self._run(name, lambda: setattr(self._device, name, value))
 
     def call(self, name: str, args: Sequence[Value]) -> Value | None:
         """Call a function; raises DeviceError where the device's code fails."""
@@ -129,6 +133,17 @@ class Hosted:
 def run(device: Device, transport: Transport) -> None:
     """Be the device at the other end of `transport` until that is closed."""
     hosted = Hosted(device)
+    try:
+        converse(hosted, transport)
+    finally:
+        hosted.close()
+
+
+def converse(hosted: Hosted, transport: Transport) -> None:
+    """Be the device towards the host at the other end of `transport`, until that is closed.
+
+    A device may talk to several hosts at once, each in a thread of its own.
+    """
     end = DeviceEnd(hosted.description)
     end.start()
     try:
@@ -139,7 +154,7 @@ def run(device: Device, transport: Transport) -> None:
                 _respond(end, hosted, request)
                 transport.write(end.data_to_send())
     except DeviceDisconnected:
-        hosted.close()
+        pass
 
 
 def _respond(end: DeviceEnd, hosted: Hosted, request: Request) -> None:
@@ -211,4 +226,4 @@ def _marked_read_only(member: Attribute) -> str:
     return f"{member.summary} [{inside}]".lstrip()
 
 
-__all__ = ["Device", "Hosted", "function", "run"]
+__all__ = ["Device", "Hosted", "converse", "function", "run"]
