@@ -1,0 +1,17 @@
+"""Run all benchmarks: `python tests/bench`."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("IOTKIT_INTERFACES", "127.0.0.1")
+
+import bench_import
+import bench_serial
+import bench_web
+from compare import HEADING
+
+print(HEADING)
+for bench in (bench_import, bench_serial, bench_web):
+    for row in bench.rows():
+        print(row, flush=True)
