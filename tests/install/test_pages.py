@@ -7,6 +7,7 @@ elsewhere.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -21,6 +22,7 @@ from environment import PATIENCE, ROOT, Environment, assert_opens_the_first_note
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*.md"))]
 THE_SYSTEMS_OWN = "sudo "
+AS_ROOT = [] if os.geteuid() else ["--", "--allow-root"]  # Jupyter wants to hear it
 
 pytestmark = [pytest.mark.install, pytest.mark.timeout(300)]
 
@@ -97,7 +99,7 @@ def test_a_command_on_a_page_works(command: str, place: Place) -> None:
         case ["make", *_]:
             subprocess.run([*words, "--dry-run"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
         case ["iotkit", "lab"]:
-            with place.environment.start(*words) as lab:
+            with place.environment.start(*words, *AS_ROOT) as lab:
                 assert_opens_the_first_notebook(lab)
         case ["iotkit", "serve" | "simulate", *_]:
             with place.environment.start(*words) as process:
