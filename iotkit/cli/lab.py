@@ -17,7 +17,10 @@ from .common import say
 FIRST = "01-first-steps.ipynb"
 
 _NEEDED = ("jupyterlab", "ipykernel", "ipywidgets", "anywidget")
-_OPTIONS = ("--LabApp.news_url=None",)  # nobody is asked whether to fetch news
+_OPTIONS = (
+    "--LabApp.news_url=None",  # nobody is asked whether to fetch news
+    f"--LabApp.default_url=/lab/tree/{FIRST}",  # not as an argument: the address printed leads there
+)
 _NOT_SHIPPED = {".ipynb_checkpoints", "__pycache__"}
 
 
@@ -56,7 +59,7 @@ def lab(folder: Path, no_browser: bool, passed: list[str]) -> None:
         say(f"{folder / name} is your own version and stays as it is.")
     command = [sys.executable, "-m", "jupyterlab", *_OPTIONS]
     command += ["--no-browser"] if no_browser else []
-    command += [*passed, FIRST]
+    command += passed
     if os.name == "posix":
         sys.stdout.flush()
         os.execv(sys.executable, command)  # noqa: S606 - this very Python
