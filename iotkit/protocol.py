@@ -204,8 +204,8 @@ class HostEnd:
         # A reset cuts the line that was on its way: the banner may follow half of another.
         if (found := _BANNER.search(text)) is None:
             return Garbage(shown(text)) if text else None
-        if self._barrier is None:
-            self._asked = None
+        # Of a barrier as well: it may still be answered, but whoever saw this asks anew.
+        self._asked = self._barrier = None
         return Banner(found[1], found[2])
 
 
