@@ -69,9 +69,9 @@ class Device:
         known = Description.of(
             id or cls.__name__.strip("_").lower(), attributes, functions, help=_text(cls)
         )
-        for named in (*attributes, *functions):
-            if named.name not in known.attributes and named.name not in known.functions:
-                raise TypeError(f"{cls.__name__}.{named.name}: no device can have that name")
+        for name in [a.name for a in attributes] + [f.name for f in functions]:
+            if name not in known.attributes and name not in known.functions:
+                raise TypeError(f"{cls.__name__}.{name}: no device can have that name")
         cls._description = known
         for member in attributes:
             if not hasattr(cls, member.name):

@@ -268,7 +268,7 @@ class DeviceEnd:
                 self._unanswered = self._handle(line)
             except _Refused as refused:
                 self._send(*refused.args)
-            else:
+            if self._unanswered is not None:
                 return self._unanswered
         return None
 
