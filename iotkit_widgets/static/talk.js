@@ -2,6 +2,9 @@
 // can be seen, and the news of the device.
 
 const RENEWAL = 10_000; // ms; the kernel forgets a view that says nothing for 25 s
+// ms. JupyterLab may send a view's first words behind a running cell; a little later, it has a
+// way past that.
+const AGAIN = [500, 2000];
 
 export class Talk {
   // `onDead` is called when the kernel can't be reached any more.
@@ -75,11 +78,12 @@ export function watchVisibility(element, tell) {
   );
   observer.observe(element);
   document.addEventListener("visibilitychange", update);
-  const timer = setInterval(() => said && tell(true), RENEWAL);
+  const renew = () => said && tell(true);
+  const timers = [setInterval(renew, RENEWAL), ...AGAIN.map((delay) => setTimeout(renew, delay))];
   return () => {
     observer.disconnect();
     document.removeEventListener("visibilitychange", update);
-    clearInterval(timer);
+    timers.forEach(clearInterval); // which is clearTimeout too
     if (said) tell(false);
   };
 }

@@ -170,6 +170,10 @@ class Lab:
         """Run all cells, and wait for the last one's end."""
         self.command("notebook:run-all-cells")
 
+    def start_all(self) -> None:
+        """Start to run all cells."""
+        self.page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
+
     def execute(self, code: str) -> str:
         """Run code in the notebook's kernel, outside any cell; return what it says."""
         return str(self.page.evaluate(_EXECUTE, code))

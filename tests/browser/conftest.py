@@ -1,0 +1,52 @@
+"""One private JupyterLab, and one page of it, for all tests in this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from lab import Lab, browser_page, server
+from playwright.sync_api import Playwright, sync_playwright
+
+HERE = __file__.rpartition("/")[0]
+CLOSED_EARLY = "[anywidget] Failed to initialize model."  # 2 s later, of a widget that is no more
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if str(item.path).startswith(HERE):
+            item.add_marker("browser")
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def the_lab(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    folder = tmp_path_factory.mktemp("lab")
+    with server(folder) as url, browser_page(playwright) as page:
+        lab = Lab(page, url, folder)
+        lab.load()
+        yield lab
+
+
+@pytest.fixture
+def lab(the_lab: Lab) -> Iterator[Lab]:
+    """JupyterLab in its light theme; the notebook that a test opens is closed after it.
+
+    What JavaScript raises and nobody catches fails the test.
+    """
+    errors: list[str] = []
+
+    def note(error: object) -> None:
+        if str(error) != CLOSED_EARLY:
+            errors.append(str(error))
+
+    the_lab.page.on("pageerror", note)
+    yield the_lab
+    the_lab.close()
+    the_lab.page.remove_listener("pageerror", note)
+    assert not errors
