@@ -81,11 +81,11 @@ def test_a_long_help_is_cut():
 @pytest.mark.parametrize("filler", [" ", "[", "]", "[ ", " [x", "a:b ", "->", "x:int "])
 def test_no_help_text_takes_long_to_read(filler):
     text = filler * (64 * 1024 // len(filler))
-    began = time.perf_counter()
+    began = time.thread_time()
     Attribute("x", Type.INT, text)
     Function.parse("f", text)
     Function.parse("f", f"f {text}-> - x")
-    assert time.perf_counter() - began < 0.5
+    assert time.thread_time() - began < 0.5
 
 
 @pytest.mark.parametrize(
