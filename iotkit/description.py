@@ -18,6 +18,7 @@ from .types import NO_LIMITS, Limits, Type, Value, shown
 
 MAX_NAMES = 1000  # attributes, functions and events of a device: beyond that it is garbage
 MAX_HELP = 16 * 1024  # characters; no board has the memory for more
+MAX_ARGS = 16  # of a function: more don't fit into a line, nor into a person's head
 
 # Built-in commands of both dialects: no attribute or function may bear one's name.
 V1_BUILTINS = ("ping", "devinfo", "funcs", "attrs", "set", "get", "help")
@@ -26,9 +27,9 @@ BUILTINS = frozenset(V1_BUILTINS + V2_BUILTINS)
 
 # What the field sends is wider than the protocol's own [a-z][a-z0-9_]*.
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
-_DEVICE_ID = re.compile(r"([A-Za-z][A-Za-z0-9_]*)(?::([A-Za-z][A-Za-z0-9_]*))?")
+_ID = r"[A-Za-z][A-Za-z0-9_]{0,63}"
+_DEVICE_ID = re.compile(f"{_ID}(:{_ID})?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
-_SUFFIX = re.compile(r"\s*\[([^\[\]]*)\]$")
 _TYPED = re.compile(r"([^\s:]+):([^\s:]+)")
 _log = logging.getLogger(__name__)
 
@@ -146,13 +147,12 @@ class Function:
         is all help, and the function takes nothing.
         """
         spec, arrow, rest = text.partition("->")
-        result, _, help_ = (
-            rest.partition("- ") if rest.lstrip().startswith("-") else (rest.partition(" - "))
-        )
+        result, _, help_ = f" {rest} ".partition(" - ")
         words, results = spec.split()[1:], result.split()
         args = [found for word in words if (found := _typed(word))]
         given = [found for word in results if (found := _typed(word))]
-        if not arrow or len(args) < len(words) or len(given) < len(results) or len(given) > 1:
+        whole = len(args) == len(words) <= MAX_ARGS and len(given) == len(results) <= 1
+        if not arrow or not whole:
             return cls(name, help=text)
         return cls(name, tuple(args), given[0] if given else None, help_.strip())
 
@@ -306,10 +306,10 @@ def _clean(text: str) -> str:
 
 
 def _split_suffix(help_: str) -> tuple[str, list[str]]:
-    found = _SUFFIX.search(help_)
-    if not found:
+    summary, bracket, suffix = help_.rpartition("[")
+    if not bracket or suffix.count("]") != 1 or not suffix.endswith("]"):
         return help_, []
-    return help_[: found.start()], [part.strip() for part in found[1].split(";")]
+    return summary.rstrip(), [part.strip() for part in suffix[:-1].split(";")]
 
 
 def _limits_by_argument(parts: list[str], args: tuple[Argument, ...]) -> dict[str, Limits] | None:
@@ -330,7 +330,7 @@ def _typed(word: str) -> Argument | None:
 
 
 def _arguments(spec: Any) -> list[Argument]:
-    if not isinstance(spec, list):  # an original server says "UNPARSED"
+    if not isinstance(spec, list) or len(spec) > MAX_ARGS:  # an original server says "UNPARSED"
         return []
     return [Argument(str(name), Type.named(type_)) for name, type_ in spec]
 

@@ -25,6 +25,7 @@ docs/serial-protocol.md.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import deque
 from collections.abc import Iterator
@@ -41,7 +42,9 @@ BAUD = 19200  # what original boards speak
 
 _REPLY = re.compile(r"([1-5][0-9][0-9]):([^:]*):(.*)", re.DOTALL)
 _BANNER = re.compile(r"200:(DEV READY[^:]*):([A-Za-z][A-Za-z0-9_:]*)$")
+_CUT_BY_RESET = re.compile(r"[^:]*:[^:]*200:DEV READY")  # no message ends in 200
 _BREAKS = re.compile(r"[\n\r\x00]")
+_log = logging.getLogger(__name__)
 
 _HELP = {
     "ping": "ping -> pong:str - Answer pong",
@@ -112,7 +115,9 @@ class Lines:
 
     def _add(self, piece: bytes) -> None:
         room = MAX_LINE - len(self._buffer)
-        self._overlong = self._overlong or len(piece) > room
+        if len(piece) > room and not self._overlong:
+            self._overlong = True
+            _log.warning("a line of more than %d bytes is thrown away", MAX_LINE)
         self._buffer += piece[:room]
 
     def _line(self) -> str:
@@ -128,7 +133,9 @@ def encode(command: str) -> bytes:
         raise BadValue(f"{shown(command)} holds a line break, which can't be sent")
     line = command.encode("utf-8")
     if len(line) > MAX_V1_COMMAND:
-        raise BadValue(f"that is {len(line)} bytes; a device takes {MAX_V1_COMMAND} in a line")
+        raise BadValue(
+            f"{shown(command)} is {len(line)} bytes long; a device takes {MAX_V1_COMMAND}"
+        )
     return line + b"\n"
 
 
@@ -175,9 +182,12 @@ class HostEnd:
         return events
 
     def _event(self, text: str, whole: bool) -> Event | None:
-        found = _REPLY.fullmatch(text) if whole else None
-        if found is None or (found[2].startswith("DEV READY") and self._asked != "devinfo"):
-            return self._banner(text) if whole else Garbage(shown(text))
+        if not whole:
+            return Garbage(shown(text))
+        found = _REPLY.fullmatch(text)
+        started = found and found[2].startswith("DEV READY") and self._asked != "devinfo"
+        if not found or started or _CUT_BY_RESET.match(text):
+            return self._banner(text)
         status, message, data = int(found[1]), found[2], found[3]
         if status < 200:
             return News(status, message, data)
