@@ -7,12 +7,11 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from ..description import (
-    BUILTINS,
-    DEVICE_ID_PART,
     V1_BUILTINS,
     Attribute,
     Description,
     Function,
+    is_identifier,
 )
 from ..errors import BadType, BadValue, IotkitError, OutOfRange, ReadOnly
 from ..types import Value
@@ -68,17 +67,25 @@ class Call(Request):
     args: tuple[Value, ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Rename(Request):
+    """The host gives the device this specifier id; an empty one clears it."""
+
+    specifier: str
+
+
 class DeviceEnd:
     """The conversation as the device sees it.
 
     It knows its description, and answers all but values itself. A request in a plain line
     holds up the plain lines behind it until it is answered; framed ones are handed out as they
-    come, and may be answered in any order.
+    come, and may be answered in any order. `version` 1 is what original boards speak.
     """
 
-    def __init__(self, description: Description) -> None:
+    def __init__(self, description: Description, version: int = 2) -> None:
         self._description = description
-        self._lines = Lines()
+        self._version = version
+        self._lines = Lines(CANCEL if version >= 2 else b"")
         self._received: deque[tuple[bytes, bool]] = deque()
         self._unanswered: set[Request] = set()
         self._framed = False  # a good frame has come
@@ -90,7 +97,7 @@ class DeviceEnd:
 
     def receive(self, data: bytes) -> None:
         """Take in what came from the host."""
-        self._received += self._lines.feed(data, cancel=CANCEL)
+        self._received += self._lines.feed(data)
 
     def next_request(self) -> Request | None:
         """Return the next request that needs the device itself; None where there is none yet."""
@@ -107,7 +114,7 @@ class DeviceEnd:
         A value that its type can't carry becomes an error of the device's.
         """
         try:
-            message, data = _answer(request, value)
+            message, data = self._answer(request, value)
         except IotkitError as error:
             self.refuse(request, 500, "Device fault", str(error))
         else:
@@ -135,7 +142,7 @@ class DeviceEnd:
 
     def _line(self, line: bytes, whole: bool) -> Request | None:
         tag = None
-        if is_frame(line) and whole:
+        if is_frame(line) and whole and self._version >= 2:
             found = unframe(line)
             if found is None or found[0] == NEWS_TAG:
                 return self._damaged()
@@ -163,8 +170,10 @@ class DeviceEnd:
             return self._set(rest, tag)
         if command == "help" and blank:
             self._send(tag, 200, "Help found", self._help(rest))
-        elif command == "describe" and not blank:
+        elif command == "describe" and self._version >= 2:
             self._describe(tag)
+        elif command == "rename" and self._version >= 2:
+            return self._rename(rest, tag)
         elif command in V1_BUILTINS:
             self._send(tag, 200, *self._builtin(command))
         elif command in self._description.functions:
@@ -175,7 +184,8 @@ class DeviceEnd:
 
     def _ready(self) -> tuple[str, str]:
         known = self._description
-        return f"DEV READY iotoy/2 {fingerprint(known)}", known.id
+        dialect = f" iotoy/2 {fingerprint(known)}" if self._version >= 2 else ""
+        return f"DEV READY{dialect}", known.id
 
     def _builtin(self, command: str) -> tuple[str, str]:
         known = self._description
@@ -197,6 +207,16 @@ class DeviceEnd:
             self._send(tag, 102, message, data)
         summary = f"{len(lines)},{fingerprint(self._description)},{LONGEST_LINE}"
         self._send(tag, 200, "DESCRIBE OK", summary)
+
+    def _answer(self, request: Request, value: Value | None) -> tuple[str, str]:
+        match request:
+            case Get(attribute=attribute):
+                return "Found", attribute.type.format(attribute.type.check(value))
+            case Call(function=function) if function.result:
+                type_ = function.result.type
+                text_ = type_.format(type_.check(value))
+                return "Success", text_ if text_ or self._version >= 2 else "-"
+        return "Success", "-"
 
     def _help(self, name: str) -> str:
         known = self._description
@@ -222,7 +242,14 @@ class DeviceEnd:
         try:
             return Set(attribute, attribute.check(attribute.type.parse(value)), tag=tag)
         except IotkitError as error:
+            if self._version < 2:
+                raise _Refused(500, "Bad Value", "-") from None
             raise _refusal(error) from None
+
+    def _rename(self, specifier: str, tag: str | None) -> Rename:
+        if specifier and not is_identifier(specifier):
+            raise _Refused(400, "Bad Value", "a letter, then letters, digits and _")
+        return Rename(specifier, tag=tag)
 
     def _call(self, function: Function, args: str | None, tag: str | None) -> Call:
         try:
@@ -244,15 +271,5 @@ def _refusal(error: IotkitError) -> _Refused:
         case ReadOnly():
             return _Refused(405, "Read only", "-")
         case OutOfRange():
-            return _Refused(416, "Out of range", str(error))
+            return _Refused(416, "Out of range", error.limits)
     return _Refused(400, "Bad Value", str(error))
-
-
-def _answer(request: Request, value: Value | None) -> tuple[str, str]:
-    match request:
-        case Get(attribute=attribute):
-            return "Found", attribute.type.format(attribute.type.check(value))
-        case Call(function=function) if function.result:
-            type_ = function.result.type
-            return "Success", type_.format(type_.check(value))
-    return "Success", "-"

@@ -11,9 +11,13 @@ _log = logging.getLogger(__name__)
 
 
 class Lines:
-    r"""Cuts what arrives into lines, which end in `\n` or `\r\n`."""
+    r"""Cuts what arrives into lines, which end in `\n` or `\r\n`.
 
-    def __init__(self) -> None:
+    The byte `cancel`, if there is one, throws away what there is of a line.
+    """
+
+    def __init__(self, cancel: bytes = b"") -> None:
+        self._cancel = cancel
         self._buffer = bytearray()
         self._overlong = False
 
@@ -31,6 +35,10 @@ class Lines:
         self._add(rest)
 
     def _add(self, piece: bytes) -> None:
+        if self._cancel and self._cancel in piece:
+            self._buffer.clear()
+            self._overlong = False
+            piece = piece.rpartition(self._cancel)[2]
         room = MAX_LINE - len(self._buffer)
         if len(piece) > room and not self._overlong:
             self._overlong = True
