@@ -9,6 +9,9 @@ ARGS ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
+# Jupyter wants to hear that it is meant to run as root, as it is in a container.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),-- --allow-root)
+
 .PHONY: help lab test quick check bench clean
 
 help: ## list the targets
@@ -16,7 +19,7 @@ help: ## list the targets
 	  while IFS="$$(printf '\t')" read -r name what; do printf '  make %-7s %s\n' "$$name" "$$what"; done
 
 lab: $(VENV)/lab.stamp ## install iotkit, and open JupyterLab on the first notebook
-	@$(BIN)/iotkit lab
+	@$(BIN)/iotkit lab $(AS_ROOT)
 
 test: $(VENV)/test.stamp ## run all tests (as root on Debian, installs the programs they need)
 	@$(BIN)/python tests/system_tools.py

@@ -302,7 +302,7 @@ def _init(instance: object, **fields: object) -> None:
 
 
 def _clean(text: str) -> str:
-    return _CONTROL.sub(" ", text)[:MAX_HELP]
+    return _CONTROL.sub(" ", text[:MAX_HELP]).strip()
 
 
 def _split_suffix(help_: str) -> tuple[str, list[str]]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import inspect
 import keyword
+import re
 import sys
 from collections.abc import Callable
 from concurrent.futures import Future
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 
 from . import opened
 from .description import Argument, Attribute, Function
@@ -24,7 +25,14 @@ from .values import reading
 Result = TypeVar("Result")
 
 
-class Device:
+class _DeviceClass(type):
+    """The type of devices' classes: `help(robot)` shows what the device has, and no more."""
+
+    def __dir__(cls) -> list[str]:
+        return [name for name in super().__dir__() if not name.startswith("_")]
+
+
+class Device(metaclass=_DeviceClass):
     """A device, as an object.
 
     `robot.speed` reads an attribute, `robot.speed = 80` sets it, `robot.forward(500)` calls a
@@ -84,15 +92,24 @@ class Device:
         wait(self._link.set(name, known.attributes[name].check(value)))
 
     def __getattr__(self, name: str) -> Any:
-        raise _unknown(self, name)  # what the device has, its class has
+        # What the device has, its class has. Tools look for many names with a `_`, and some
+        # before there is a link.
+        if name.startswith("_"):
+            raise UnknownName(f"a device object has no {name!r}")
+        raise _unknown(self, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in vars(Device):
             raise ReadOnly(f"{name} is part of every device object and can't be set")
+        if not _fits(name):
+            raise _unknown(self, name)
         self[name] = value
 
     def __delattr__(self, name: str) -> None:
         raise ReadOnly(f"{name} can't be deleted: it is the device's")
+
+    def __reduce__(self) -> NoReturn:
+        raise BadType(f"{self._link.description.id} can't be copied or saved: connect to it again")
 
     def _ipython_key_completions_(self) -> list[str]:
         return _names(self)
@@ -101,7 +118,11 @@ class Device:
 def device_over(link: Link) -> Device:
     """Return an object, of a class of its own, for the device that `link` reaches."""
     known = link.description
-    members: dict[str, Any] = {"__doc__": known.help or f"The device {known.id}.", "__slots__": ()}
+    members: dict[str, Any] = {
+        "__doc__": known.help or f"The device {known.id}.",
+        "__signature__": inspect.Signature(),  # nobody makes another one
+        "__slots__": (),
+    }
     members |= {name: _property(a) for name, a in known.attributes.items() if _fits(name)}
     members |= {name: _method(f) for name, f in known.functions.items() if _fits(name)}
     made: Device = type(known.name, (Device,), members)(link)
@@ -114,15 +135,17 @@ def link_of(device: Device) -> Link:
 
 
 def wait(future: Future[Result]) -> Result:
-    """Return the future's result; Ctrl-C interrupts, on every system."""
-    if sys.platform == "win32":  # where a wait without end can't be interrupted
-        while True:
+    """Return the future's result; Ctrl-C interrupts, and takes back what has not been sent."""
+    try:
+        while sys.platform == "win32":  # where a wait without end can't be interrupted
             try:
                 return future.result(0.2)
             except TimeoutError:
                 if future.done():
                     raise
-    return future.result()
+        return future.result()
+    finally:
+        future.cancel()
 
 
 def _names(device: Device) -> list[str]:
@@ -131,8 +154,10 @@ def _names(device: Device) -> list[str]:
 
 
 def _unknown(device: Device, name: str) -> UnknownName:
-    id_ = device._link.description.id
-    return UnknownName(f"{id_} has no {name!r}{did_you_mean(name, _names(device))}")
+    known, names = device._link.description, _names(device)
+    if name in names:
+        return UnknownName(f"{name!r} is no name for Python: write {known.name}[{name!r}]")
+    return UnknownName(f"{known.id} has no {name!r}{did_you_mean(str(name), names)}")
 
 
 def _fits(name: str) -> bool:
@@ -190,7 +215,7 @@ def _signature(function: Function) -> inspect.Signature:
 
 
 def _parameter_name(argument: Argument, taken: set[str]) -> str:
-    name = "".join(c if c.isalnum() else "_" for c in argument.name)
+    name = re.sub("[^A-Za-z0-9_]", "_", argument.name)
     if not name.isidentifier():
         name = f"_{name}"
     while name in taken or keyword.iskeyword(name):

@@ -32,7 +32,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_origin
 
 from .description import Argument, Attribute, Description, Function
-from .errors import DeviceDisconnected, DeviceError
+from .errors import DeviceDisconnected, DeviceError, IotkitError
 from .protocol import Call, DeviceEnd, Get, Request, Set
 from .transports import Transport
 from .types import Type, Value
@@ -54,7 +54,7 @@ class Device:
 
     The device's plain id is the class's name in lower case, or what `class X(Device, id="…")`
     says; `specifier` tells this very one from others of its class. A class whose attributes
-    or functions have no usable type hint raises TypeError when it is defined.
+    or functions have no usable name or type hint raises TypeError when it is defined.
 
     Attributes are read and set one at a time. Functions may run side by side, each in a
     thread of its own, where the way to the device allows it.
@@ -66,9 +66,13 @@ class Device:
     def __init_subclass__(cls, id: str = "") -> None:  # noqa: A002
         super().__init_subclass__()
         attributes, functions = list(_attributes(cls)), list(_functions(cls))
-        cls._description = Description.of(
-            id or cls.__name__.lower(), attributes, functions, help=_text(cls)
+        known = Description.of(
+            id or cls.__name__.strip("_").lower(), attributes, functions, help=_text(cls)
         )
+        for named in (*attributes, *functions):
+            if named.name not in known.attributes and named.name not in known.functions:
+                raise TypeError(f"{cls.__name__}.{named.name}: no device can have that name")
+        cls._description = known
         for member in attributes:
             if not hasattr(cls, member.name):
                 setattr(cls, member.name, member.type.python())
@@ -97,7 +101,7 @@ class Hosted:
         """Return an attribute's value; raises DeviceError where the device's code fails."""
         member = self.description.attributes[name]
         with self._turn:
-            value: Value = self._run(name, lambda: member.type.check(getattr(self._device, name)))
+            value: Value = self._run(name, lambda: _own(member.type, getattr(self._device, name)))
         return value
 
     def set(self, name: str, value: Value) -> None:
@@ -111,14 +115,17 @@ class Hosted:
 
         def work() -> Value | None:
             value = getattr(self._device, name)(*args)
-            return result.type.check(value) if result else None
+            return _own(result.type, value) if result else None
 
         given: Value | None = self._run(f"{name}()", work)
         return given
 
     def close(self) -> None:
         """Let the device end what is still going on."""
-        self._device.on_close()
+        try:
+            self._device.on_close()
+        except Exception:
+            _log.exception("on_close() of %s failed", self.description.id)
 
     def _run(self, what: str, work: Callable[[], Any]) -> Any:
         try:
@@ -169,6 +176,14 @@ def _respond(end: DeviceEnd, hosted: Hosted, request: Request) -> None:
                 end.answer(request, hosted.call(member.name, args))
     except DeviceError as error:
         end.refuse(request, error.status, "Fail", str(error))
+
+
+def _own(type_: Type, value: Any) -> Value:
+    """Return a value that the device gave; a bad one is its own fault, not its user's."""
+    try:
+        return type_.check(value)
+    except IotkitError as error:
+        raise RuntimeError(f"it gave no {type_}: {error}") from error
 
 
 def _attributes(cls: type) -> Iterator[Attribute]:

@@ -125,7 +125,7 @@ class Limits:
         Raises nothing: what doesn't parse, or doesn't suit the type, is prose.
         """
         if type is Type.STR:
-            choices = tuple(text.split("|"))
+            choices = tuple(choice.strip() for choice in text.split("|"))
             return cls(choices=choices) if len(choices) > 1 and all(choices) else None
         found = _LIMITS.fullmatch(text)
         if not type.is_number or not text or found is None:
@@ -143,7 +143,7 @@ class Limits:
 
 NO_LIMITS = Limits()
 
-_NUMBER = r"-?[0-9]{1,9}(?:\.[0-9]{1,9})?"
+_NUMBER = r"-?[0-9]{1,10}(?:\.[0-9]{1,9})?"
 _LIMITS = re.compile(
     rf"(?:(?P<low>{_NUMBER})\.\.(?P<high>{_NUMBER})(?: step (?P<step>{_NUMBER}))?(?: |$))?"
     rf"(?P<unit>[^\s\d\[\];|.,:-][^\s\[\];|]{{0,{MAX_UNIT - 1}}})?"
@@ -152,12 +152,18 @@ _LIMITS = re.compile(
 
 def shown(value: object) -> str:
     """Return `value` as an error message quotes it: its repr, never longer than a line."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception:  # an int of 5000 digits has none; and a value may be of anybody's class
+        text = f"<{type(value).__name__}>"
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
 
 
 def _number(value: float) -> str:
-    return str(int(value)) if value == int(value) else repr(value)
+    if value == int(value):
+        return str(int(value))
+    text = repr(value)
+    return f"{value:.9f}".rstrip("0") if "e" in text else text  # as `_NUMBER` reads it
 
 
 def _unwrapped(value: Any) -> Any:
@@ -237,7 +243,7 @@ def _check_str(value: Any) -> str:
         raise _wrong("a text (str)", value)
     if _UNSENDABLE.search(value):
         raise BadValue(f"{shown(value)} holds a line break or another character that can't be sent")
-    return str(value)
+    return str.__str__(value)  # and not what an Enum of texts calls itself
 
 
 def _check_any(value: Any) -> str:

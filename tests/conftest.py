@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -44,10 +45,17 @@ def _each_test_leaves_nothing(_the_session_leaves_nothing: None) -> Iterator[Non
     yield from _leaving_nothing()
 
 
+def _stop_listening() -> None:
+    """End the one mDNS browser of the process, which is meant to live as long as that."""
+    if discovery := sys.modules.get("iotkit.discovery"):
+        discovery.stop()
+
+
 def _leaving_nothing() -> Iterator[None]:
     """Fail if threads or child processes that were not there before are there after."""
     threads, children = set(threading.enumerate()), _children()
     yield
+    _stop_listening()
     deadline = time.monotonic() + GRACE
     for thread in set(threading.enumerate()) - threads:
         thread.join(max(deadline - time.monotonic(), 0))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any, Protocol
 
 from ..description import Description
@@ -38,7 +40,8 @@ class LocalLink(Link):
     """A device in this process.
 
     Values are read and set one at a time; functions run beside, so that one that takes long
-    holds up nothing, and `stop` can end it.
+    holds up nothing, and `stop` can end it. One that never ends holds up neither `close` nor
+    Python's exit.
     """
 
     def __init__(self, hosted: Hosted, target: str, identity: str = "") -> None:
@@ -46,22 +49,23 @@ class LocalLink(Link):
         self.identity = identity
         self.description = hosted.description
         self._hosted = hosted
+        self._lock = threading.Lock()
         self._closed = False
-        name = f"iotkit {self.description.id}"
-        self._values = ThreadPoolExecutor(1, name)
-        self._calls = ThreadPoolExecutor(MAX_CALLS, name)
+        self._pending: set[Future[Any]] = set()
+        self._values = ThreadPoolExecutor(1, f"iotkit {self.description.id}")
+        self._room = threading.Semaphore(MAX_CALLS)
 
     def get(self, name: str, *, background: bool = False) -> Future[Value]:  # noqa: ARG002
         """Read an attribute; see Link.get."""
-        return self._submit(self._values, self._hosted.get, name)
+        return self._begin(self._values.submit, self._hosted.get, name)
 
     def set(self, name: str, value: Value) -> Future[None]:
         """Set an attribute; see Link.set."""
-        return self._submit(self._values, self._hosted.set, name, value)
+        return self._begin(self._values.submit, self._hosted.set, name, value)
 
     def call(self, name: str, args: Sequence[Value]) -> Future[Value | None]:
         """Call a function; see Link.call."""
-        return self._submit(self._calls, self._hosted.call, name, args)
+        return self._begin(self._beside, self._hosted.call, name, args)
 
     @property
     def closed(self) -> bool:
@@ -70,26 +74,56 @@ class LocalLink(Link):
 
     def close(self) -> None:
         """End the device's work; see Link.close."""
-        if not self._closed:
-            self._closed = True
-            self._hosted.close()
-            for pool in (self._values, self._calls):
-                pool.shutdown(wait=False)  # a function of the device's may never end
-
-    def _submit(
-        self, pool: ThreadPoolExecutor, work: Callable[..., Any], *args: object
-    ) -> Future[Any]:
-        def turn() -> Any:
+        with self._lock:
             if self._closed:
-                raise self._gone()
-            return work(*args)
+                return
+            self._closed = True
+            pending, self._pending = self._pending, set()
+            lost = [f for f in pending if f.running() or f.set_running_or_notify_cancel()]
+        self._hosted.close()
+        self._values.shutdown(wait=False)
+        for future in lost:
+            future.set_exception(self._gone())
 
+    def _begin(
+        self, start: Callable[[Callable[[], None]], object], work: Callable[..., Any], *args: object
+    ) -> Future[Any]:
+        future: Future[Any] = Future()
+        with self._lock:
+            if not self._closed:
+                self._pending.add(future)
+                start(partial(self._run, future, partial(work, *args)))
+                return future
+        future.set_exception(self._gone())
+        return future
+
+    def _beside(self, work: Callable[[], None]) -> None:
+        def turn() -> None:
+            with self._room:
+                work()
+
+        # A daemon, for there are functions that never end.
+        threading.Thread(target=turn, name=f"iotkit {self.description.id}", daemon=True).start()
+
+    def _run(self, future: Future[Any], work: Callable[[], Any]) -> None:
+        with self._lock:
+            if future not in self._pending:
+                return  # closed meanwhile
+            if not future.set_running_or_notify_cancel():
+                self._pending.remove(future)
+                return
         try:
-            return pool.submit(turn)
-        except RuntimeError:  # the pool is shut down
-            gone: Future[Any] = Future()
-            gone.set_exception(self._gone())
-            return gone
+            result, error = work(), None
+        except BaseException as raised:  # whoever waits is told, whatever it is
+            result, error = None, raised
+        with self._lock:
+            if future not in self._pending:
+                return
+            self._pending.remove(future)
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
 
     def _gone(self) -> DeviceDisconnected:
         return DeviceDisconnected(f"{self.target} is closed")

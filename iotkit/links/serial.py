@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
-from ..description import V1_BUILTINS, Attribute, Description, Function
+from ..description import MAX_NAMES, V1_BUILTINS, Attribute, Description, Function
 from ..errors import BadValue, DeviceError, DeviceTimeout, ProtocolError
 from ..protocol import Reply
 from ..transports import Transport
@@ -16,6 +17,7 @@ from .line import Line
 BOOT_TIME = 2.0  # seconds: a boot loader listens for 1.7 s, and takes for itself what comes then
 HELLO_TIMEOUT, HELLO_TRIES = 1.0, 5  # so that a port on which nobody speaks fails within 8 s
 TRIES = 3  # of what may be asked twice
+MAX_SILENCES = 3  # requests for help, one after the other, without an answer: it has none
 
 
 class SerialLink(Link):
@@ -35,6 +37,7 @@ class SerialLink(Link):
         """
         self.target = transport.name
         self._timeout, self._call_timeout = timeout, call_timeout
+        self._silences = 0
         self._line = Line(transport)
         try:
             if transport.resets:
@@ -81,7 +84,7 @@ class SerialLink(Link):
                 return ""  # version 1 sends the same for an empty text as for none
             return self._value(f"the result of {name}()", function.result.type, data)
 
-        return self._line.ask(command, decode, timeout=self._call_timeout)
+        return self._line.ask(command, decode, timeout=self._call_timeout, tries=TRIES, once=True)
 
     @property
     def closed(self) -> bool:
@@ -111,17 +114,13 @@ class SerialLink(Link):
     def _introspect(self) -> Description:
         """Ask the device what it is and what it has, as version 1 does: a question for each."""
         device_id = self._ask("devinfo", HELLO_TIMEOUT, HELLO_TRIES).data
-        self.description = Description(device_id)
-        funcs = self._list("funcs")
+        self.description = Description.of(device_id)
+        funcs = [name for name in self._list("funcs") if name not in V1_BUILTINS]
         attrs = [entry.partition(":") for entry in self._list("attrs")]
         return Description.of(
             device_id,
-            [Attribute(name, Type.named(t), self._help(name, t)) for name, _, t in attrs],
-            [
-                Function.parse(name, self._help(name, ""))
-                for name in funcs
-                if name not in V1_BUILTINS
-            ],
+            [Attribute(n, Type.named(t), _untyped(self._help(n), t)) for n, _, t in attrs],
+            [Function.parse(name, self._help(name)) for name in funcs],
         )
 
     def _ask(self, command: str, timeout: float | None = None, tries: int = TRIES) -> Reply:
@@ -131,17 +130,28 @@ class SerialLink(Link):
         return reply
 
     def _list(self, command: str) -> list[str]:
-        data = self._data(self._ask(command), command)
-        return list(dict.fromkeys(name for name in data.split(",") if name))
+        words = (word.strip() for word in self._data(self._ask(command), command).split(","))
+        names = list(dict.fromkeys(filter(None, words)))
+        return names[: len(V1_BUILTINS) + MAX_NAMES + 1]  # one too many, for Description to see
 
-    def _help(self, name: str, type_name: str) -> str:
-        """Return the help of `name`, without its type; empty where the device has none."""
+    def _help(self, name: str) -> str:
+        """Return the help of `name`; empty where the device has none."""
+        if self._silences == MAX_SILENCES:
+            return ""
         try:
             reply = self._ask(f"help {name}", tries=1)
-        except (BadValue, DeviceTimeout, ProtocolError):
-            return ""  # some firmware says nothing here; the name is still usable
-        text = reply.data if reply.status < 300 else ""
-        return text.removeprefix(type_name).lstrip(" ").removeprefix("- ") if type_name else text
+        except BadValue:
+            return ""
+        except (DeviceTimeout, ProtocolError):  # some firmware; the name is still usable
+            self._silences += 1
+            return ""
+        self._silences = 0
+        return reply.data if reply.status < 300 else ""
+
+
+def _untyped(help_: str, type_name: str) -> str:
+    """Return an attribute's help without its type: `int - How fast` is `How fast`."""
+    return re.sub(rf"^\s*{re.escape(type_name)}\s*(-\s+|-?$)", "", help_)
 
 
 def _itself(reply: Reply) -> Reply:

@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from ..host import Device, function
@@ -149,7 +149,7 @@ class Sumobot(Device):
     def _now(self) -> Pose:
         with self._lock:
             self._roll()
-            return self._pose
+            return replace(self._pose)
 
 
 def _on_table(at: float) -> float:

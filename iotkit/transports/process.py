@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import signal
 import subprocess
 import sys
 import threading
@@ -66,7 +68,12 @@ class Process(Streams):
     def __init__(self, command: str) -> None:
         try:
             words = shlex.split(command, posix=sys.platform != "win32")
-            self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            self._process = subprocess.Popen(
+                words,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                start_new_session=True,  # Ctrl-C in a terminal is meant for us alone
+            )
         except (OSError, ValueError, IndexError) as error:
             raise BadTarget(f"exec:{command} can't be started: {error}") from error
         assert self._process.stdin is not None
@@ -86,7 +93,19 @@ class Process(Streams):
         try:
             process.wait(GRACE)
         except subprocess.TimeoutExpired:
-            process.kill()
+            self._kill()
             process.wait()
-        self._pump.join()
+        self._pump.join(GRACE)
+        if self._pump.is_alive():  # a program that it started has the pipe open still
+            self._kill()
+            self._pump.join()
         process.stdout.close()
+
+    def _kill(self) -> None:
+        if sys.platform == "win32":
+            self._process.kill()
+            return
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # it ended just now

@@ -33,7 +33,7 @@ class Serial(Transport):
             self._port = serial.Serial(
                 port, baud, timeout=TICK, write_timeout=WRITE_TIMEOUT, exclusive=True
             )
-        except (OSError, ValueError) as error:
+        except Exception as error:  # termios has an error of its own, on some systems
             raise _explained(error, port) from error
         self.resets = self._has_modem_lines()
 
@@ -68,15 +68,16 @@ class Serial(Transport):
 
 
 def _explained(error: Exception, port: str) -> Exception:
-    code = getattr(error, "errno", None)
-    if code in (errno.EBUSY, errno.EAGAIN, errno.EACCES) and "ermission" not in str(error):
-        return PortBusy(f"{port} is in use by another program: close that one first")
-    if code == errno.EACCES or isinstance(error, PermissionError):
+    # On Windows, pyserial's error has the system's one only in its text.
+    code, text = getattr(error, "errno", None), str(error)
+    if code in (errno.EBUSY, errno.EAGAIN) or "PermissionError" in text:
+        return PortBusy(f"{port} is in use already: close what has it open, then try again")
+    if code in (errno.EACCES, errno.EPERM):
         return PortBusy(
-            f"{port} can't be opened: another program has it, or you may not use it"
+            f"{port} can't be opened: you may not use it, or another program has it"
             " (on Linux, join the group 'dialout' and log in again)"
         )
-    if code == errno.ENOENT or "FileNotFoundError" in str(error):
+    if code in (errno.ENOENT, errno.ENXIO, errno.ENODEV) or "FileNotFoundError" in text:
         return DeviceNotFound(f"there is no port {port}: is the board plugged in?")
     return DeviceDisconnected(f"{port} can't be opened: {error}")
 

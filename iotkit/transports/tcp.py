@@ -8,6 +8,7 @@ from ..errors import DeviceDisconnected
 from . import CHUNK, TICK, Transport
 
 CONNECT_TIMEOUT = 5.0  # seconds
+WRITE_TIMEOUT = 2.0  # seconds that the other end may leave what is sent unread
 
 
 class Tcp(Transport):
@@ -15,9 +16,10 @@ class Tcp(Transport):
 
     def __init__(self, sock: socket.socket, name: str) -> None:
         self.name = name
-        self._socket = sock
+        self._socket, self._writer = sock, sock.dup()  # each with a time-out of its own
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.settimeout(TICK)
+        self._writer.settimeout(WRITE_TIMEOUT)
 
     @classmethod
     def connect(cls, host: str, port: int) -> Tcp:
@@ -25,7 +27,7 @@ class Tcp(Transport):
         name = f"socket://{host}:{port}"
         try:
             return cls(socket.create_connection((host, port), CONNECT_TIMEOUT), name)
-        except OSError as error:
+        except (OSError, OverflowError, UnicodeError) as error:  # the latter: no port, no name
             raise DeviceDisconnected(f"nobody answers at {host}:{port} ({error})") from error
 
     def read(self) -> bytes:
@@ -43,7 +45,7 @@ class Tcp(Transport):
     def write(self, data: bytes) -> None:
         """Send all of `data`."""
         try:
-            self._socket.sendall(data)
+            self._writer.sendall(data)
         except OSError as error:
             raise DeviceDisconnected(f"the connection to {self.name} broke") from error
 
@@ -54,3 +56,4 @@ class Tcp(Transport):
         except OSError:
             pass  # the other end was first
         self._socket.close()
+        self._writer.close()

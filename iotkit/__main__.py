@@ -1,0 +1,5 @@
+"""`python -m iotkit` is the command `iotkit`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,56 @@
+"""The command `iotkit`.
+
+What a command needs is imported when it runs, so that `iotkit --help` is there at once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from .. import __version__
+from ..errors import IotkitError
+from .common import complain
+from .lab import lab
+from .serve import serve
+from .shell import shell
+from .simulate import simulate
+from .values import call, devices, get, info, set_
+
+INTERRUPTED = 130  # the exit code that shells give a program which Ctrl-C ended
+
+
+class _Commands(click.Group):
+    """The commands; a failure is one sentence and exit code 1, Ctrl-C just an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(self.commands)  # in the order below, not the alphabet's
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except IotkitError as error:
+            complain(str(error))
+            ctx.exit(1)
+        except KeyboardInterrupt:
+            ctx.exit(INTERRUPTED)
+
+
+@click.group(cls=_Commands)
+@click.version_option(__version__, prog_name="iotkit", message="%(prog)s %(version)s")
+def _iotkit() -> None:
+    """Talk to makers' boards: read them, drive them, share them, simulate them.
+
+    A TARGET is a serial port (/dev/ttyUSB0, COM3), a name on the local network (robot),
+    sim:sumobot, http://host:port, socket://host:port, or "exec:program args".
+    """
+
+
+for _command in (lab, devices, info, get, set_, call, shell, serve, simulate):
+    _iotkit.add_command(_command)
+
+
+def main() -> None:
+    """Be the program `iotkit`."""
+    _iotkit(prog_name="iotkit")

@@ -1,0 +1,53 @@
+"""What the commands have in common: options, output, and how they end."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import click
+
+from ..text import printable
+
+Command = Callable[..., None]
+
+target_argument = click.argument("target", required=False)
+baud_option = click.option(
+    "--baud", type=click.IntRange(min=1), help="Bits a second of a serial port (19200)."
+)
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON, for another program to read."
+)
+
+
+def say(text: str) -> None:
+    """Print one line, whatever a device may have put into it."""
+    click.echo(printable(text))
+
+
+def complain(text: str) -> None:
+    """Print one line to where errors go."""
+    click.echo(printable(text), err=True)
+
+
+def print_json(value: Any) -> None:
+    """Print `value` in one line."""
+    click.echo(json.dumps(value))
+
+
+def end_on_signals() -> None:
+    """Let SIGTERM, and the terminal's closing, end the program as `sys.exit()` would.
+
+    So that what is open gets closed. A signal that is ignored (nohup) stays so.
+    """
+
+    def end(*_: object) -> NoReturn:
+        sys.exit(0)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, end)

@@ -1,0 +1,131 @@
+"""`iotkit shell`: a conversation with a device, in its own words."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+import click
+
+from ..device import Device, link_of
+from ..errors import IotkitError
+from ..targets import connect
+from ..text import columns, described, member_help, printable
+from . import typed
+from .common import baud_option, complain, say, target_argument
+
+_LINE = re.compile(r"([^\s=]+)\s*(=?)\s*(.*)")
+_TO_TYPE = (
+    ("name", "read an attribute, or call a function that takes nothing"),
+    ("name value", "set an attribute, or call a function; name = value sets as well"),
+    ("help name", "tell about one of them"),
+    ("quit", "end; so does Ctrl-D"),
+)
+
+
+class Quit(Exception):
+    """The person has had enough."""
+
+
+class Conversation:
+    """What a person types to a device, a line at a time."""
+
+    def __init__(self, device: Device) -> None:
+        self.known = typed.description(device)
+        self._device = device
+
+    @property
+    def over(self) -> bool:
+        """Whether the device can't be reached any more."""
+        return link_of(self._device).closed
+
+    def answer(self, line: str) -> str:
+        """Do what `line` says, and return what to print, or an empty text.
+
+        Raises IotkitError, and Quit. A device's own `quit` goes before this one's.
+        """
+        found = _LINE.fullmatch(line.strip())
+        if found is None:
+            return ""
+        word, equals, rest = found.groups()
+        if word in self.known.functions:
+            return self._call(word, equals + rest)
+        if word == "help":
+            return self._help(rest)
+        if word == "get":
+            return self._read(rest)
+        if word == "set":
+            name, _, text = rest.partition(" ")
+            return self._write(name, text.strip())
+        if word in ("quit", "exit") and word not in self.known.attributes:
+            raise Quit
+        return self._write(word, rest) if equals or rest else self._read(word)
+
+    def _read(self, name: str) -> str:
+        return printable(str(typed.read(self._device, name)))
+
+    def _write(self, name: str, text: str) -> str:
+        typed.write(self._device, name, text)
+        return ""
+
+    def _call(self, name: str, text: str) -> str:
+        several = max(len(self.known.functions[name].args), 1)
+        result = typed.call(self._device, name, text.split(None, several - 1))
+        return "" if result is None else printable(str(result))
+
+    def _help(self, name: str) -> str:
+        if name:
+            return member_help(typed.member(self._device, name))
+        return f"{described(self.known)}\n\nType\n{columns(_TO_TYPE, '  ')}"
+
+
+@click.command()
+@target_argument
+@baud_option
+def shell(target: str | None, baud: int | None) -> None:
+    """Talk to a device: type its names, with completion and history.
+
+    Without a TARGET it is the one device there is. Lines may also come from a pipe; the exit
+    code is then 1 if one of them failed.
+    """
+    with connect(target, baud=baud) as device:
+        conversation = Conversation(device)
+        if not (sys.stdin.isatty() and sys.stdout.isatty()):
+            _with_pipe(conversation)
+            return
+        say(f"This is {conversation.known.id} on {typed.target(device)}. Try TAB, help, quit.")
+        _with_person(conversation)
+
+
+def _with_person(conversation: Conversation) -> None:
+    from .prompt import lines
+
+    for line in lines(conversation.known):
+        try:
+            if text := conversation.answer(line):
+                click.echo(text)
+        except Quit:
+            return
+        except IotkitError as error:
+            if conversation.over:
+                raise
+            complain(str(error))
+        except KeyboardInterrupt:
+            complain("No longer waiting for the device, which may still be at it.")
+
+
+def _with_pipe(conversation: Conversation) -> None:
+    failed = False
+    for line in sys.stdin:
+        try:
+            if text := conversation.answer(line):
+                click.echo(text)
+        except Quit:
+            break
+        except IotkitError as error:
+            if conversation.over:
+                raise
+            complain(str(error))
+            failed = True
+    if failed:
+        click.get_current_context().exit(1)

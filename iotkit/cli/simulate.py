@@ -1,0 +1,109 @@
+"""`iotkit simulate`: be a device that there is no board for."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from contextlib import ExitStack
+from typing import BinaryIO, cast
+
+import click
+
+from ..errors import PortBusy
+from ..host import Hosted, converse
+from ..sim import simulate as simulated
+from ..transports.process import Streams
+from ..transports.tcp import Tcp
+from .common import end_on_signals, json_option, print_json, say
+
+_LOOPBACK = "127.0.0.1"
+_HAS_PTY = os.name == "posix"
+
+
+@click.command()
+@click.argument("name")
+@click.option("--pty", is_flag=True, help="On a pseudo terminal. (So, except on Windows.)")
+@click.option(
+    "--tcp", type=click.IntRange(0, 65535), help="On a TCP port of this computer; 0: any."
+)
+@click.option("--stdio", is_flag=True, help="On the standard in- and output, until that ends.")
+@click.option("--specifier", default="", help="Which one of its kind it is, such as red.")
+@json_option
+def simulate(
+    name: str, pty: bool, tcp: int | None, stdio: bool, specifier: str, as_json: bool
+) -> None:
+    """Be a simulated device, until Ctrl-C.
+
+    It speaks as a board on a serial port does. NAME is sumobot or testhosttiny.
+    """
+    if pty + stdio + (tcp is not None) > 1:
+        raise click.UsageError("Only one of --pty, --tcp and --stdio is possible.")
+    if pty and not _HAS_PTY:
+        raise click.UsageError("There are no pseudo terminals on this system: take --tcp 0.")
+    end_on_signals()
+    device = simulated(name)
+    device.specifier = specifier
+    with ExitStack() as stack:
+        hosted = Hosted(device)
+        stack.callback(hosted.close)
+        if stdio:
+            converse(hosted, stack.enter_context(_standard_streams()))
+        elif tcp is not None or not _HAS_PTY:
+            listener = stack.enter_context(_listener(tcp or 0))
+            _tell(hosted, f"socket://{_LOOPBACK}:{listener.getsockname()[1]}", as_json)
+            _converse_with_all(hosted, listener)
+        else:
+            from ..transports.pty import Pty
+
+            terminal = stack.enter_context(Pty())
+            _tell(hosted, terminal.name, as_json)
+            converse(hosted, terminal)
+
+
+def _tell(hosted: Hosted, target: str, as_json: bool) -> None:
+    if as_json:
+        print_json({"id": hosted.description.id, "target": target})
+        return
+    say(f'{hosted.description.id} is on {target}, so in Python: iotkit.connect("{target}")')
+    say("Ctrl-C ends it.")
+
+
+def _standard_streams() -> Streams:
+    # Not sys.stdin and sys.stdout: Python waits for those at its end, a pending read included.
+    reader = open(0, "rb", closefd=False)  # noqa: SIM115 - of the whole program
+    writer = open(1, "wb", buffering=0, closefd=False)  # noqa: SIM115
+    return Streams(reader, cast("BinaryIO", writer), "the standard input")
+
+
+def _listener(port: int) -> socket.socket:
+    try:
+        return socket.create_server((_LOOPBACK, port))
+    except OSError as error:
+        raise PortBusy(
+            f"port {port} is taken, or kept for the system: choose another, or 0 for a free one"
+        ) from error
+
+
+def _converse_with_all(hosted: Hosted, listener: socket.socket) -> None:
+    """Be one device to all who connect, until the program is interrupted."""
+    open_: set[Tcp] = set()
+
+    def attend(client: Tcp) -> None:
+        with client:
+            converse(hosted, client)
+        open_.discard(client)
+
+    listener.settimeout(1.0)  # so that Ctrl-C works on Windows
+    try:
+        while True:
+            try:
+                accepted, (address, port) = listener.accept()
+            except TimeoutError:
+                continue
+            client = Tcp(accepted, f"{address}:{port}")
+            open_.add(client)
+            threading.Thread(target=attend, args=[client], name=client.name, daemon=True).start()
+    finally:
+        for client in list(open_):
+            client.close()

@@ -1,0 +1,36 @@
+"""What could be connected to, here and now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from . import discovery
+from .transports.serial import usb_ports
+
+
+@dataclass(frozen=True, slots=True)
+class Reachable:
+    """A device, or a board that may be one.
+
+    `target` is what `connect` takes, `kind` is `usb` or `network`, `what` is for people.
+    """
+
+    target: str
+    kind: str
+    what: str
+
+
+def on_usb() -> list[Reachable]:
+    """Return the USB serial ports; whether a device is behind one, only opening it tells."""
+    return [Reachable(port, "usb", product) for port, product in usb_ports()]
+
+
+def on_network(timeout: float = 1.0) -> list[Reachable]:
+    """Return the devices on the network, after `timeout` seconds of listening in all.
+
+    Raises IotkitError where there is no network.
+    """
+    return [
+        Reachable(one.name, "network", f"{one.plain_id or one.instance} at {one.url}")
+        for one in discovery.discover(timeout)
+    ]

@@ -1,0 +1,173 @@
+"""Reach a device by its web service: iotkit's own, or one that speaks version 1 alone.
+
+Both take values as bare text; only a function with several arguments, which version 1 has
+not, is called in JSON. See docs/web-api.md.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+from urllib.parse import quote
+
+from requests import PreparedRequest
+
+from ..description import Description
+from ..errors import DeviceDisconnected, DeviceError, IotkitError, ProtocolError
+from ..types import Type, Value
+from . import CALL_TIMEOUT, TIMEOUT, Link
+from .http import Answer, HttpClient
+from .representation import MEDIA_TYPE, error_of, from_json, plain, to_json
+
+TRIES = 3  # of what may be asked twice
+# Seconds. The server may itself ask its device as often, and should be the one to say so.
+WEB_TIMEOUT = TRIES * TIMEOUT + 1
+WEB_CALL_TIMEOUT = CALL_TIMEOUT + 5
+MAX_CALLS = 8  # functions at work at once; the next one waits
+
+_TEXT = "text/plain; charset=utf-8"
+
+
+class WebLink(Link):
+    """The device behind the web server at `url`, such as `http://192.168.1.7:8000`.
+
+    Values are read and set one at a time, in order; polls run beside, one at a time, and so do
+    functions, so that `stop` can end one that takes long.
+    """
+
+    def __init__(self, url: str, *, timeout: float = WEB_TIMEOUT, identity: str = "") -> None:
+        """Find out what the device is; an answer may take `timeout` seconds, a call's longer.
+
+        Raises BadTarget, DeviceDisconnected, DeviceTimeout, or ProtocolError where what answers
+        is no device.
+        """
+        self.target = url.rstrip("/")
+        self.identity = identity or self.target
+        self._timeout, self._call_timeout = timeout, max(timeout, WEB_CALL_TIMEOUT)
+        self._closed = False
+        self._http = HttpClient(self.target, connections=MAX_CALLS + 2)
+        self._reads: dict[str, PreparedRequest] = {}
+        self._workers: set[int] = set()
+        self._values, self._polls, self._calls = map(self._pool, (1, 1, MAX_CALLS))
+        try:
+            self.description = self._introspect()
+        except BaseException:
+            self.close()
+            raise
+
+    def get(self, name: str, *, background: bool = False) -> Future[Value]:
+        """Read an attribute; see Link.get."""
+        return self._submit(self._polls if background else self._values, self._read, name)
+
+    def set(self, name: str, value: Value) -> Future[None]:
+        """Set an attribute; see Link.set."""
+        text = self.description.attributes[name].type.format(value)
+        request = self._http.request("PUT", _path(name), text.encode(), _TEXT)
+        return self._submit(self._values, self._write, name, request)
+
+    def call(self, name: str, args: Sequence[Value]) -> Future[Value | None]:
+        """Call a function; see Link.call."""
+        function = self.description.functions[name]
+        if len(args) > 1:
+            body, content_type = to_json(args), MEDIA_TYPE
+        else:
+            body, content_type = function.format_args(args).encode(), _TEXT
+        request = self._http.request("POST", _path(name), body, content_type)
+        return self._submit(self._calls, self._run, name, request)
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is over."""
+        return self._closed
+
+    def close(self) -> None:
+        """Break the connections; see Link.close."""
+        self._closed = True
+        self._http.close()
+        # A future's callback, which may close this, runs in a worker: that can't wait for itself.
+        wait = threading.get_ident() not in self._workers
+        for pool in (self._values, self._polls, self._calls):
+            pool.shutdown(wait=wait)
+
+    def _pool(self, size: int) -> ThreadPoolExecutor:
+        def begin() -> None:
+            self._workers.add(threading.get_ident())
+
+        return ThreadPoolExecutor(size, f"iotkit {self.target}", initializer=begin)
+
+    def _submit(
+        self, pool: ThreadPoolExecutor, work: Callable[..., Any], *args: object
+    ) -> Future[Any]:
+        try:
+            return pool.submit(work, *args)
+        except RuntimeError:  # the pool is shut down
+            gone: Future[Any] = Future()
+            gone.set_exception(self._gone())
+            return gone
+
+    # What follows runs in the workers.
+
+    def _read(self, name: str) -> Value:
+        request = self._reads.get(name)
+        if request is None:
+            request = self._reads[name] = self._http.request("GET", _path(name))
+        what = f"the value of {name}"
+        given = self._ask(request, what, tries=TRIES)
+        return self._checked(what, self.description.attributes[name].type, given)
+
+    def _write(self, name: str, request: PreparedRequest) -> None:
+        self._ask(request, f"to set {name}", tries=TRIES)
+
+    def _run(self, name: str, request: PreparedRequest) -> Value | None:
+        result = self.description.functions[name].result
+        given = self._ask(request, f"{name}()", risk=f"{name}() may have run")
+        return self._checked(f"the result of {name}()", result.type, given) if result else None
+
+    def _introspect(self) -> Description:
+        request = self._http.request("GET", "/devinfo")
+        answer = self._http.send(request, self._timeout, tries=TRIES)
+        try:
+            return Description.from_devinfo(from_json(answer.body)["value"])
+        except (KeyError, TypeError, ValueError) as error:
+            if answer.status >= 500:
+                raise _failure(answer, f"{self.target} can't say what its device is") from error
+            raise ProtocolError(f"what answers at {self.target} is no device") from error
+
+    def _ask(self, request: PreparedRequest, what: str, *, tries: int = 1, risk: str = "") -> Any:
+        """Return the value that the server's answer holds; raises what the answer means."""
+        if self._closed:
+            raise self._gone()
+        timeout = self._call_timeout if risk else self._timeout
+        answer = self._http.send(request, timeout, tries=tries, risk=risk)
+        refused = f"{self.description.id} refused {what}"
+        if not 200 <= answer.status < 300:
+            raise _failure(answer, refused)
+        try:
+            return from_json(answer.body)["value"]
+        except (KeyError, TypeError, ValueError):  # so does version 1 report an error
+            text = plain(answer.body.decode(errors="replace"))
+            raise DeviceError(f"{refused}: {text}") from None
+
+    def _checked(self, what: str, type_: Type, given: Any) -> Value:
+        try:
+            return type_.check(given)
+        except IotkitError as error:
+            raise ProtocolError(f"{self.target} gave nonsense for {what}: {error}") from None
+
+    def _gone(self) -> DeviceDisconnected:
+        return DeviceDisconnected(f"{self.target} is closed")
+
+
+def _path(name: str) -> str:
+    return f"/{quote(name)}"
+
+
+def _failure(answer: Answer, otherwise: str) -> IotkitError:
+    """Return the error that `answer` stands for, in the server's words if it has some."""
+    try:
+        body = from_json(answer.body)
+    except ValueError:
+        body = None
+    return error_of(answer.status, body, f"{otherwise} (HTTP status {answer.status})")

@@ -1,0 +1,86 @@
+"""Ask a device from the event loop, which must never wait for one."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+PATIENCE = 1.0  # seconds that closing waits for the thread; a port that takes no data may hold it
+
+
+class Bridge:
+    """Asks one device on behalf of coroutines.
+
+    A link sends from the thread that asks it, and a port whose device has stopped reading can
+    hold that thread up. So each device has one here, and holds up only itself.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._waiting: set[asyncio.Future[Any]] = set()
+        self._ended: Exception | None = None
+        self._thread = threading.Thread(target=self._run, name=f"iotkit {name}", daemon=True)
+        self._thread.start()
+
+    async def ask(self, begin: Callable[[], Future[Result]]) -> Result:
+        """Call `begin` in the thread, and return or raise what its future ends with."""
+        if self._ended is not None:
+            raise self._ended
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Result] = loop.create_future()
+
+        def told(future: Future[Result]) -> None:
+            try:
+                loop.call_soon_threadsafe(_settle, answer, future)
+            except RuntimeError:
+                pass  # the loop has ended, and so has whoever asked
+
+        def work() -> None:
+            try:
+                future = begin()
+            except Exception as error:
+                future = Future()
+                future.set_exception(error)
+            future.add_done_callback(told)
+
+        self._waiting.add(answer)
+        self._queue.put(work)
+        try:
+            return await answer
+        finally:
+            self._waiting.discard(answer)
+
+    async def end(self, error: Exception) -> None:
+        """End all that waits, or ever will, with `error`; return when those who wait know."""
+        self._ended = error
+        for answer in list(self._waiting):
+            if not answer.done():
+                answer.set_exception(error)
+        while self._waiting:
+            await asyncio.sleep(0)
+
+    def close(self) -> None:
+        """End the thread."""
+        self._queue.put(None)
+        self._thread.join(PATIENCE)
+
+    def _run(self) -> None:
+        while work := self._queue.get():
+            work()
+
+
+def _settle(answer: asyncio.Future[Result], future: Future[Result]) -> None:
+    if answer.done():
+        return
+    if future.cancelled():
+        answer.cancel()
+    elif error := future.exception():
+        answer.set_exception(error)
+    else:
+        answer.set_result(future.result())

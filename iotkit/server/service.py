@@ -1,0 +1,169 @@
+"""A device's web service, which runs beside whoever started it."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import threading
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+
+from .. import host as hosts
+from ..device import Device, link_of
+from ..errors import BadTarget, BadType, DeviceDisconnected, PortBusy
+from ..links import Link
+from ..links.local import LocalLink
+from ..types import shown
+from . import loop
+from .api import WebApi
+from .bridge import Bridge
+from .handler import application
+
+if TYPE_CHECKING:
+    from ..discovery import Announcement
+
+LOOPBACK = "127.0.0.1"
+_EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - recognised here, never the default
+
+
+class Service:
+    """A device on the web, from `serve` until `close`.
+
+    `url` is where it is, without a slash at its end; `port` is its TCP port.
+    """
+
+    def __init__(self, link: Link, port: int, host: str, *, announce: bool, own: bool) -> None:
+        """See `serve`; with `own`, the link is closed at the end."""
+        sockets = _bound(port, host)
+        self.port: int = sockets[0].getsockname()[1]
+        self.url = f"http://{_address(host)}:{self.port}"
+        self._link, self._own = link, own
+        self._closed = False
+        self._lock = threading.Lock()
+        self._announcement: Announcement | None = None
+        self._bridge = Bridge(f"server of {link.description.id}")
+        self._loop = loop.acquire()
+        self._server = loop.run(self._loop, self._start(sockets))
+        try:
+            if announce:
+                from ..discovery import announce as announced
+
+                self._announcement = announced(
+                    link.description, self.port, identity=link.identity, host=host
+                )
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def name(self) -> str:
+        """What it is called on the network; waits, about a second, until that is sure."""
+        if self._announcement is not None:
+            return self._announcement.name
+        return self._link.description.name
+
+    def close(self) -> None:
+        """Say goodbye on the network and end every connection; a second time does nothing.
+
+        A request still unanswered gets a 503, which says that it may have run.
+        """
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        if self._announcement is not None:
+            self._announcement.close()
+        loop.run(self._loop, self._end())
+        if self._own:
+            self._link.close()
+        self._bridge.close()
+        loop.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<{self._link.description.id} at {self.url}{', closed' if self._closed else ''}>"
+
+    async def _start(self, sockets: list[socket.socket]) -> HTTPServer:
+        api = WebApi(self._link, self._bridge)
+        # Bodies are bounded by the handler, which can answer; tornado would just hang up.
+        server = HTTPServer(application(api), max_body_size=2**62)
+        server.add_sockets(sockets)
+        return server
+
+    async def _end(self) -> None:
+        self._server.stop()
+        known = self._link.description
+        gone = DeviceDisconnected(f"the server of {known.id} was closed: the request may have run")
+        await self._bridge.end(gone)
+        await self._server.close_all_connections()
+
+
+def serve(
+    device: Device | hosts.Device,
+    port: int = 0,
+    *,
+    host: str = LOOPBACK,
+    announce: bool = True,
+) -> Service:
+    """Give `device` a web service that runs beside the caller, and return that.
+
+    `device` is a device's object, which stays the caller's to close, or a device written in
+    Python, which is let go of with the service. `port` 0 takes a free one. By default only this
+    computer can use the service; with `host` "0.0.0.0", so can everybody on the network. Unless
+    `announce` is False, others find it by its name (mDNS). Raises BadType for what is no device,
+    PortBusy for a port that another program has, BadTarget for one that can't be.
+    """
+    if isinstance(device, Device):
+        return Service(link_of(device), port, host, announce=announce, own=False)
+    if not isinstance(device, hosts.Device):
+        raise BadType(f"serve() takes a device, not {shown(device)}")
+    hosted = hosts.Hosted(device)
+    link = LocalLink(hosted, f"python:{type(device).__name__}")
+    try:
+        return Service(link, port, host, announce=announce, own=True)
+    except BaseException:
+        link.close()
+        raise
+
+
+def _bound(port: int, host: str) -> list[socket.socket]:
+    try:
+        return bind_sockets(port, host)
+    except (OSError, OverflowError) as error:
+        if getattr(error, "errno", None) in (errno.EADDRINUSE, errno.EACCES):
+            raise PortBusy(
+                f"port {port} is taken, or kept for the system: choose another, or 0 for a free one"
+            ) from error
+        raise BadTarget(f"there is no listening at {host}, port {port} ({error})") from error
+
+
+def _address(host: str) -> str:
+    """Return what a client on the network puts into the URL of a service at `host`."""
+    if host in _EVERYWHERE:
+        from ..discovery import interfaces
+
+        return next(iter(interfaces()), "") or _own_address()
+    return f"[{host}]" if ":" in host else host
+
+
+def _own_address() -> str:
+    """Return this computer's address on its network, or the loopback where it is on none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing: asks only for the way there
+            return str(probe.getsockname()[0])
+        except OSError:
+            return LOOPBACK

@@ -1,0 +1,49 @@
+"""Devices in plain text, for terminals and notebooks' text output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from .description import Attribute, Description, Function
+
+
+def printable(text: str) -> str:
+    r"""Return `text`, a device's or a server's, without what a terminal would obey.
+
+    Control characters, and those that hide or turn around what is beside them, are shown as
+    escapes such as `\x1b`.
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def columns(rows: Iterable[Sequence[str]], indent: str = "") -> str:
+    """Return rows of as many cells each as a table, made printable, a line each."""
+    cells = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join(
+        indent + "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    )
+
+
+def described(known: Description) -> str:
+    """Return all attributes and functions of a device with their help, in its order."""
+    parts = []
+    if known.attributes:
+        rows = [(a.name, str(a.type), a.help) for a in known.attributes.values()]
+        parts.append("Attributes\n" + columns(rows, "  "))
+    if known.functions:
+        rows = [(called(f), f.help) for f in known.functions.values()]
+        parts.append("Functions\n" + columns(rows, "  "))
+    return "\n\n".join(parts) or "It has neither attributes nor functions."
+
+
+def member_help(member: Attribute | Function) -> str:
+    """Return one line on an attribute or a function."""
+    head = called(member) if isinstance(member, Function) else f"{member.name}: {member.type}"
+    return printable(f"{head} - {member.help}" if member.help else head)
+
+
+def called(function: Function) -> str:
+    """Return how `function` is called: `forward`, `add a:int b:int -> sum:int`."""
+    return function.signature.removesuffix(" ->")
