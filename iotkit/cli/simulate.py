@@ -11,7 +11,9 @@ from typing import BinaryIO, cast
 import click
 
 from ..errors import PortBusy
-from ..host import Hosted, converse
+from ..host import Hosted
+from ..links.local import LocalLink
+from ..offering import offer
 from ..sim import simulate as simulated
 from ..transports.process import Streams
 from ..transports.tcp import Tcp
@@ -45,27 +47,27 @@ def simulate(
     device = simulated(name)
     device.specifier = specifier
     with ExitStack() as stack:
-        hosted = Hosted(device)
-        stack.callback(hosted.close)
+        link = LocalLink(Hosted(device), f"sim:{name}")
+        stack.callback(link.close)
         if stdio:
-            converse(hosted, stack.enter_context(_standard_streams()))
+            offer(link, stack.enter_context(_standard_streams()))
         elif tcp is not None or not _HAS_PTY:
             listener = stack.enter_context(_listener(tcp or 0))
-            _tell(hosted, f"socket://{_LOOPBACK}:{listener.getsockname()[1]}", as_json)
-            _converse_with_all(hosted, listener)
+            _tell(link, f"socket://{_LOOPBACK}:{listener.getsockname()[1]}", as_json)
+            _offer_to_all(link, listener)
         else:
             from ..transports.pty import Pty
 
             terminal = stack.enter_context(Pty())
-            _tell(hosted, terminal.name, as_json)
-            converse(hosted, terminal)
+            _tell(link, terminal.name, as_json)
+            offer(link, terminal)
 
 
-def _tell(hosted: Hosted, target: str, as_json: bool) -> None:
+def _tell(link: LocalLink, target: str, as_json: bool) -> None:
     if as_json:
-        print_json({"id": hosted.description.id, "target": target})
+        print_json({"id": link.description.id, "target": target})
         return
-    say(f'{hosted.description.id} is on {target}, so in Python: iotkit.connect("{target}")')
+    say(f'{link.description.id} is on {target}, so in Python: iotkit.connect("{target}")')
     say("Ctrl-C ends it.")
 
 
@@ -85,13 +87,13 @@ def _listener(port: int) -> socket.socket:
         ) from error
 
 
-def _converse_with_all(hosted: Hosted, listener: socket.socket) -> None:
+def _offer_to_all(link: LocalLink, listener: socket.socket) -> None:
     """Be one device to all who connect, until the program is interrupted."""
     open_: set[Tcp] = set()
 
     def attend(client: Tcp) -> None:
         with client:
-            converse(hosted, client)
+            offer(link, client)
         open_.discard(client)
 
     listener.settimeout(1.0)  # so that Ctrl-C works on Windows

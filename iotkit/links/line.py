@@ -17,6 +17,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..description import MAX_NAMES
 from ..errors import (
     DeviceDisconnected,
     DeviceReset,
@@ -31,6 +32,7 @@ from ..types import shown
 _log = logging.getLogger(__name__)
 
 
+MAX_PARTS = 2 * MAX_NAMES  # lines of an answer: what is beyond is no description
 MAX_REPEATS = 3  # of a frame that arrives damaged: a line that bad is of no use
 
 
@@ -219,11 +221,15 @@ class Line:
             case Damaged():
                 self._repeat()
             case News(key=key) if key in self._out:
-                if (parts := self._out[key].parts) is not None:
-                    parts.append(event)
+                self._part(self._out[key], event)
             case Reply(key=key) if key in self._out:
                 return self._answered(self._out.pop(key), event)
         return []
+
+    def _part(self, question: _Question, part: News) -> None:
+        question.deadline = time.monotonic() + question.timeout  # it is still answering
+        if question.parts is not None and len(question.parts) < MAX_PARTS:
+            question.parts.append(part)
 
     def _answered(self, question: _Question, reply: Reply) -> _Told:
         if not self._in_step:
@@ -288,6 +294,11 @@ def _tell(told: _Told) -> None:
 
 
 def _lost(name: str, question: _Question) -> IotkitError:
+    command, doubt = shown(question.command), _doubt(question)
+    return DeviceReset(f"{name} restarted before it answered {command}{doubt}")
+
+
+def _restarted(name: str, question: _Question) -> IotkitError:
     command, doubt = shown(question.command), _doubt(question)
     return DeviceReset(f"{name} restarted before it answered {command}{doubt}")
 

@@ -22,7 +22,9 @@ def describe(known: Description) -> list[tuple[str, str]]:
     return lines
 
 
-def described(device_id: str, lines: Iterable[tuple[str, str]]) -> tuple[Description, dict[str, str]]:
+def described(
+    device_id: str, lines: Iterable[tuple[str, str]]
+) -> tuple[Description, dict[str, str]]:
     """Return the description in these lines, and the facts on the line itself (INFO).
 
     A line that can't be read is left out. Raises ProtocolError for a bad `device_id`.

@@ -13,7 +13,7 @@ from ..description import (
     Function,
     is_identifier,
 )
-from ..errors import BadType, BadValue, IotkitError, OutOfRange, ReadOnly
+from ..errors import BadType, IotkitError, OutOfRange, ReadOnly
 from ..types import Value
 from .describing import describe, fingerprint
 from .frames import NEWS_TAG, frame, is_frame, lost_its_head, unframe
@@ -145,11 +145,11 @@ class DeviceEnd:
         if is_frame(line) and whole and self._version >= 2:
             found = unframe(line)
             if found is None or found[0] == NEWS_TAG:
-                return self._damaged()
+                return self._refuse_damaged()
             self._framed = True
             tag, line = found
         elif self._framed and lost_its_head(line):
-            return self._damaged()
+            return self._refuse_damaged()
         try:
             if not whole or len(line) > LONGEST_LINE:
                 raise _Refused(413, "Line too long", "-")
@@ -158,8 +158,9 @@ class DeviceEnd:
             self._send(tag, *refused.args)
             return None
 
-    def _damaged(self) -> None:
+    def _refuse_damaged(self) -> Request | None:
         self._send(NEWS_TAG, 400, "Bad checksum", "-")
+        return None
 
     def _handle(self, line: str, tag: str | None) -> Request | None:
         """Answer a built-in command, or return what the device itself has to do."""
@@ -262,7 +263,7 @@ class DeviceEnd:
             raise _refusal(error) from None
 
 
-class _Refused(Exception):  # noqa: N818
+class _Refused(Exception):
     """A command that is answered with this error: status, message, data."""
 
 
