@@ -247,7 +247,7 @@ class Line:
         lost = list(self._out.values())
         self._out.clear()
         if asked:
-            return [(question, _restarted(self.name, question)) for question in lost]
+            return [(question, _lost(self.name, question)) for question in lost]
         for question in lost:
             self._send(question)  # in the time it has: a board may restart again and again
         return []
@@ -297,10 +297,6 @@ def _lost(name: str, question: _Question) -> IotkitError:
     command, doubt = shown(question.command), _doubt(question)
     return DeviceReset(f"{name} restarted before it answered {command}{doubt}")
 
-
-def _restarted(name: str, question: _Question) -> IotkitError:
-    command, doubt = shown(question.command), _doubt(question)
-    return DeviceReset(f"{name} restarted before it answered {command}{doubt}")
 
 
 def _late(name: str, question: _Question) -> IotkitError:

@@ -209,8 +209,8 @@ class HostEnd:
         # A reset cuts the line that was on its way: the banner may follow half of another.
         if (found := _BANNER.search(line)) is None:
             return Garbage(shown(line)) if line else None
-        if self._barrier is None:
-            self._plain = None
+        # Of a barrier as well: it may still be answered, but whoever saw this asks anew.
+        self._plain = self._barrier = None
         for tag in list(self._out):
             self._free(tag)
         return Banner(found[1], found[2])
