@@ -146,7 +146,7 @@ NO_LIMITS = Limits()
 _NUMBER = r"-?[0-9]{1,10}(?:\.[0-9]{1,9})?"
 _LIMITS = re.compile(
     rf"(?:(?P<low>{_NUMBER})\.\.(?P<high>{_NUMBER})(?: step (?P<step>{_NUMBER}))?(?: |$))?"
-    rf"(?P<unit>[^\s\d\[\];|.,:-][^\s\[\];|]{{0,{MAX_UNIT - 1}}})?"
+    rf"(?P<unit>[^\s\d\[\];|.,:-][^\s\[\];|.,:]{{0,{MAX_UNIT - 1}}})?"
 )
 
 

@@ -19,7 +19,7 @@ FIRST = "01-first-steps.ipynb"
 _NEEDED = ("jupyterlab", "ipykernel", "ipywidgets", "anywidget")
 _OPTIONS = (
     "--LabApp.news_url=None",  # nobody is asked whether to fetch news
-    f"--LabApp.default_url=/lab/tree/{FIRST}",  # not as an argument: the address printed leads there
+    f"--LabApp.default_url=/lab/tree/{FIRST}",  # so that the address it prints leads there too
 )
 _NOT_SHIPPED = {".ipynb_checkpoints", "__pycache__"}
 

@@ -27,11 +27,15 @@ class Link(ABC):
     Values given to a link are those that `Attribute.check` or `Function.check` returned, under
     a name in the description. Each method returns at once; each future ends with a result or
     an IotkitError. With `background`, it waits until nobody else has something to ask.
+
+    `never_waits` promises that asking takes no time even if the device has stopped listening;
+    a serial port that takes no more data can hold up who writes to it.
     """
 
     target: str
     description: Description
     identity: str = ""
+    never_waits: bool = False
 
     @abstractmethod
     def get(self, name: str, *, background: bool = False) -> Future[Value]:

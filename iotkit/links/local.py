@@ -47,6 +47,8 @@ class LocalLink(Link):
     Python's exit.
     """
 
+    never_waits = True
+
     def __init__(self, hosted: Hosted, target: str, identity: str = "") -> None:
         self.target = target
         self.identity = identity

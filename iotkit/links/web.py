@@ -37,6 +37,8 @@ class WebLink(Link):
     functions, so that `stop` can end one that takes long.
     """
 
+    never_waits = True
+
     def __init__(self, url: str, *, timeout: float = WEB_TIMEOUT, identity: str = "") -> None:
         """Find out what the device is; an answer may take `timeout` seconds, a call's longer.
 

@@ -9,27 +9,31 @@ from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
+from ..links import Link
+
 Result = TypeVar("Result")
 
 PATIENCE = 1.0  # seconds that closing waits for the thread; a port that takes no data may hold it
 
 
 class Bridge:
-    """Asks one device on behalf of coroutines.
+    """Asks the device that `link` reaches, on behalf of coroutines.
 
-    A link sends from the thread that asks it, and a port whose device has stopped reading can
-    hold that thread up. So each device has one here, and holds up only itself.
+    A link that may wait is asked from a thread of its own here, so it holds up only itself.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, link: Link) -> None:
+        self._link = link
         self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._waiting: set[asyncio.Future[Any]] = set()
         self._ended: Exception | None = None
-        self._thread = threading.Thread(target=self._run, name=f"iotkit {name}", daemon=True)
-        self._thread.start()
+        name = f"iotkit server of {link.description.id}"
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        if not link.never_waits:
+            self._thread.start()
 
     async def ask(self, begin: Callable[[], Future[Result]]) -> Result:
-        """Call `begin` in the thread, and return or raise what its future ends with."""
+        """Call `begin`, which asks the link, and return or raise what its future ends with."""
         if self._ended is not None:
             raise self._ended
         loop = asyncio.get_running_loop()
@@ -50,7 +54,10 @@ class Bridge:
             future.add_done_callback(told)
 
         self._waiting.add(answer)
-        self._queue.put(work)
+        if self._link.never_waits:
+            work()
+        else:
+            self._queue.put(work)
         try:
             return await answer
         finally:
@@ -66,9 +73,10 @@ class Bridge:
             await asyncio.sleep(0)
 
     def close(self) -> None:
-        """End the thread."""
-        self._queue.put(None)
-        self._thread.join(PATIENCE)
+        """End the thread, if there is one."""
+        if self._thread.is_alive():
+            self._queue.put(None)
+            self._thread.join(PATIENCE)
 
     def _run(self) -> None:
         while work := self._queue.get():

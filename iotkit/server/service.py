@@ -44,7 +44,7 @@ class Service:
         self._closed = False
         self._lock = threading.Lock()
         self._announcement: Announcement | None = None
-        self._bridge = Bridge(f"server of {link.description.id}")
+        self._bridge = Bridge(link)
         self._loop = loop.acquire()
         self._server = loop.run(self._loop, self._start(sockets))
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,9 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import Retry
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 15  # seconds for a program that was told to end
+PATIENCE = 15  # seconds for a program that was told to end, or asked
+STARTING = Retry(
+    connect=7, backoff_factor=0.1
+)  # for 10 s: Jupyter prints its address, then listens
 
 
 class Environment:
@@ -73,14 +79,26 @@ class Environment:
     def variables(self) -> dict[str, str]:
         """Return the environment variables for what runs in it."""
         path = f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
-        own = {"PATH": path, "HOME": str(self.home), "BROWSER": "true", "LC_ALL": "C.UTF-8"}
-        return clean_variables() | own
+        return clean_variables() | {
+            "PATH": path,
+            "HOME": str(self.home),
+            "LC_ALL": "C.UTF-8",
+            "BROWSER": "true",  # the program that does nothing
+            "JUPYTER_PORT": str(free_port()),
+        }
 
 
 def clean_variables() -> dict[str, str]:
     """Return this process's environment variables without those that lead to other packages."""
     ours = ("PYTHON", "VIRTUAL_ENV", "JUPYTER", "IPYTHON", "XDG_", "MAKE", "MFLAGS")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+
+
+def free_port() -> int:
+    """Return a TCP port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
 
 
 def assert_opens_the_first_notebook(lab: subprocess.Popen[str]) -> None:
@@ -91,7 +109,9 @@ def assert_opens_the_first_notebook(lab: subprocess.Popen[str]) -> None:
         if found := re.search(r"(http://\S+?)/lab(\S*)\?token=(\w+)", line):
             server, page, token = found.groups()
             assert page == "/tree/01-first-steps.ipynb"
-            notebook = f"{server}/api/contents/01-first-steps.ipynb?token={token}"
-            assert requests.get(notebook, timeout=PATIENCE).json()["type"] == "notebook"
+            with requests.Session() as session:
+                session.mount(server, HTTPAdapter(max_retries=STARTING))
+                notebook = f"{server}/api/contents/01-first-steps.ipynb?token={token}"
+                assert session.get(notebook, timeout=PATIENCE).json()["type"] == "notebook"
             return
     raise AssertionError(f"JupyterLab has ended:\n{seen}")

@@ -1,0 +1,41 @@
+"""A line of the shelf: something that is no device yet, and what can be done about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import anywidget
+import traitlets
+
+from .assets import STYLE, joined
+from .hub import keep_subshell
+
+
+class Line(anywidget.AnyWidget):
+    """`title`, a `text` in words, and a button called `button` if that isn't empty.
+
+    While it is `busy`, the button can't be pressed. `failed` tells that the text is an error.
+    """
+
+    _esm = joined("dom", "line")
+    _css = STYLE
+    title = traitlets.Unicode().tag(sync=True)
+    text = traitlets.Unicode().tag(sync=True)
+    button = traitlets.Unicode().tag(sync=True)
+    busy = traitlets.Bool().tag(sync=True)
+    failed = traitlets.Bool().tag(sync=True)
+
+    def __init__(self, on_press: Callable[[], None] = lambda: None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        keep_subshell(self)
+        self._on_press = on_press
+        self.on_msg(self._handle)
+
+    def _handle(self, _: object, content: Any, buffers: object) -> None:  # noqa: ARG002
+        if content == {"pressed": True} and not self.busy:
+            self._on_press()
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
+        return {**data, "text/plain": f"{self.title}: {self.text}"}, metadata

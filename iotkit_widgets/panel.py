@@ -1,0 +1,223 @@
+"""A panel for a device: all its settings, readings and actions, live, as one widget."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, wait
+from typing import Any
+
+import anywidget
+import traitlets
+
+from iotkit import polling
+from iotkit.device import Device, link_of
+from iotkit.errors import DeviceDisconnected, DeviceTimeout, UnknownName
+from iotkit.polling import Change
+from iotkit.types import Value
+
+from .assets import STYLE, joined
+from .hub import Hub, keep_subshell
+from .spec import given, snapshot, spec_of
+
+EXPIRY = 25.0  # seconds after which a view that says nothing is gone; it speaks every 10
+READ_LIMIT = 0.5  # seconds that values may take to be read for a panel that nobody has seen
+FRESH = 1.0  # seconds that such values are good for
+
+_NO_ANSWER = (DeviceTimeout, DeviceDisconnected)
+
+
+class Panel(anywidget.AnyWidget):
+    """All of a device, live.
+
+    The values follow the device as long as the panel can be seen somewhere. `close()` ends it;
+    the device stays open.
+    """
+
+    _esm = joined("dom", "talk", "fields", "settings", "actions", "panel")
+    _css = STYLE
+    spec = traitlets.Dict().tag(sync=True)
+    entries = traitlets.Dict().tag(sync=True)  # filled in by get_state
+    state = traitlets.Dict().tag(sync=True)  # the same
+    key = traitlets.Unicode().tag(sync=True)
+    hub = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, device: Device, **kwargs: Any) -> None:
+        if not isinstance(device, Device):
+            raise TypeError(
+                "a panel needs a device as iotkit.connect() returns it, "
+                f"not the {type(device).__name__} {device!r}"
+            )
+        self._device, self._link = device, link_of(device)
+        self._lock = threading.Lock()
+        self._known: dict[str, Change] = {}  # what was heard last
+        self._values: dict[str, Value] = {}  # the last that was a value
+        self._read_at = -FRESH
+        self._views: dict[str, float] = {}  # those that can be seen, and until when that counts
+        self._watched: polling.Subscription | None = None
+        self._hub = Hub.get()
+        super().__init__(
+            spec=spec_of(self._link), key=f"{id(self._link):x}", hub=self._hub.model_id, **kwargs
+        )
+        keep_subshell(self)
+        self.on_msg(self._handle)
+
+    @property
+    def device(self) -> Device:
+        """The device that it shows."""
+        return self._device
+
+    def close(self) -> None:
+        """End it, here and in every browser; a second time does nothing."""
+        if hasattr(self, "_views"):
+            with self._lock:
+                self._views.clear()
+            self._follow()
+        super().close()
+
+    def get_state(
+        self, key: str | Iterable[str] | None = None, drop_defaults: bool = False
+    ) -> dict[str, Any]:
+        """Return the widget's state, with fresh values."""
+        state: dict[str, Any] = super().get_state(key, drop_defaults)
+        if key is None:
+            self._read()
+            with self._lock:
+                state |= {"entries": self._entries(self._known), "state": self._condition()}
+        return state
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
+        self._read()
+        html = snapshot(self._link, self._values)
+        return {**data, "text/plain": repr(self._device), "text/html": html}, metadata
+
+    def sweep(self) -> None:
+        """Forget the views that have gone without a word."""
+        now = time.monotonic()
+        with self._lock:
+            self._views = {view: until for view, until in self._views.items() if until > now}
+        self._follow()
+
+    # What comes from the device.
+
+    def _follow(self) -> None:
+        """Follow the device if somebody can see it, else not."""
+        with self._lock:
+            if self._views and self._watched is None:
+                self._hub.join(self)
+                self._watched = polling.watch(self._device, self._heard)
+            elif not self._views and self._watched is not None:
+                self._watched.close()
+                self._watched = None
+                self._hub.leave(self)
+
+    def _heard(self, changes: Mapping[str, Change]) -> None:
+        with self._lock:
+            before = self._condition()
+            self._note(changes)
+            entries, now = self._entries(changes), self._condition()
+        if entries:
+            self._hub.publish(self.key, "entries", entries)
+        if now != before or self._link.closed:
+            self._hub.publish(self.key, "state", now)
+
+    def _note(self, changes: Mapping[str, Change]) -> None:
+        self._known.update(changes)
+        self._values.update(
+            {name: c for name, c in changes.items() if not isinstance(c, Exception)}
+        )
+
+    def _entries(self, changes: Mapping[str, Change]) -> dict[str, dict[str, Any]]:
+        """Return what the browser shows for these; where all is silent, the old values stay."""
+        if self._condition()["is"] != "connected":
+            return {name: {"value": value} for name, value in self._values.items()}
+        return {
+            name: {"error": str(change)} if isinstance(change, Exception) else {"value": change}
+            for name, change in changes.items()
+        }
+
+    def _condition(self) -> dict[str, str]:
+        """Return how it stands with the device, and why."""
+        lost = [c for c in self._known.values() if isinstance(c, _NO_ANSWER)]
+        why = str(lost[-1]) if lost else ""
+        if self._link.closed:
+            return {"is": "gone", "why": why or f"{self._link.target} is closed"}
+        if lost and len(lost) == len(self._link.description.attributes):
+            return {"is": "silent", "why": why}
+        return {"is": "connected", "why": ""}
+
+    def _read(self) -> None:
+        """Read the values once, for what is shown before a poll, within READ_LIMIT."""
+        end = time.monotonic() + READ_LIMIT
+        if self._watched or self._link.closed or self._read_at + FRESH > time.monotonic():
+            return
+        read: dict[str, Change] = {}
+        for name in self._link.description.attributes:
+            future = self._link.get(name, background=True)
+            if not wait([future], max(end - time.monotonic(), 0)).done:
+                break
+            read[name] = future.exception() or future.result()  # type: ignore[assignment]
+        with self._lock:
+            self._note(read)
+        self._read_at = time.monotonic()
+
+    # What comes from the browser. Messages may be handled in several threads at once.
+
+    def _handle(self, _: object, content: Any, buffers: object) -> None:  # noqa: ARG002
+        match content:
+            case {"view": str(view), "visible": bool(visible)}:
+                self._seen(view, visible)
+            case {"view": str(), "id": int(), "set": str(name), "value": raw}:
+                self._answer(content, lambda: self._set(name, raw))
+            case {"view": str(), "id": int(), "call": str(name), "args": list(args)}:
+                self._answer(content, lambda: self._call(name, args))
+
+    def _seen(self, view: str, visible: bool) -> None:
+        with self._lock:
+            known = view in self._views
+            if visible and self.comm is not None:
+                self._views[view] = time.monotonic() + EXPIRY
+            else:
+                self._views.pop(view, None)
+            entries, condition = self._entries(self._known), self._condition()
+        self._follow()
+        if visible and not known:
+            self._hub.publish(self.key, "entries", entries)
+            self._hub.publish(self.key, "state", condition)
+
+    def _set(self, name: str, raw: Any) -> Future[None]:
+        attribute = self._link.description.attributes.get(name)
+        if attribute is None:
+            raise UnknownName(f"the device has no attribute {name!r}")
+        future = self._link.set(name, attribute.check(given(attribute, raw)))
+        future.add_done_callback(lambda _: self._refresh(name))
+        return future
+
+    def _refresh(self, name: str) -> None:
+        if watched := self._watched:
+            watched.refresh(name)
+
+    def _call(self, name: str, args: list[Any]) -> Future[Value | None]:
+        function = self._link.description.functions.get(name)
+        if function is None or len(args) != len(function.args):
+            raise UnknownName(f"the device has no function {name!r} with {len(args)} arguments")
+        values = [given(a, raw) for a, raw in zip(function.args, args, strict=True)]
+        return self._link.call(name, function.check(values))
+
+    def _answer(self, content: dict[str, Any], start: Callable[[], Future[Any]]) -> None:
+        """Start what was asked for, and tell the view that asked when it has ended."""
+        reply = {"to": content["view"], "id": content["id"]}
+
+        def done(future: Future[Any]) -> None:
+            error = future.exception()
+            outcome = {"error": str(error)} if error else {"result": future.result()}
+            self.send(reply | outcome)
+
+        try:
+            future = start()
+        except Exception as error:  # whatever it is, the view waits for a word
+            self.send(reply | {"error": str(error)})
+        else:
+            future.add_done_callback(done)

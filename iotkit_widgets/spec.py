@@ -1,0 +1,95 @@
+"""What the browser is told of a device, and what a notebook shows of it without a kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+from iotkit.description import Argument, Attribute, Function
+from iotkit.errors import BadValue
+from iotkit.links import Link
+from iotkit.types import Limits, Type, Value
+
+
+def spec_of(link: Link) -> dict[str, Any]:
+    """Return what a panel shows of the device behind `link`, in the device's order, for JSON."""
+    known = link.description
+    attributes = list(known.attributes.values())
+    return {
+        "name": known.id,
+        "target": link.target,
+        "help": known.help,
+        "settings": [_attribute(a) for a in attributes if not a.read_only],
+        "readings": [_attribute(a) for a in attributes if a.read_only],
+        "actions": [_function(f) for f in known.functions.values()],
+    }
+
+
+def given(member: Attribute | Argument, raw: Any) -> Any:
+    """Return what was entered in the browser for `member`: a number may come as its text.
+
+    Raises BadValue, naming the member, for a text that is no number.
+    """
+    if not (member.type.is_number and isinstance(raw, str)):
+        return raw
+    try:
+        return member.type.parse(raw)
+    except BadValue as error:
+        raise BadValue(f"{member.name}: {error}") from None
+
+
+def snapshot(link: Link, values: Mapping[str, Value]) -> str:
+    """Return the device as HTML, for a notebook opened without a kernel.
+
+    The device's own texts are inside <code>, which no notebook typesets as a formula.
+    """
+    known = link.description
+    rows = [
+        f"<tr><td>{_code(a.name)}</td>"
+        f'<td style="text-align:right">{_code(values.get(a.name, "?"))}</td>'
+        f"<td>{_code(a.limits.unit) if a.limits.unit else ''}</td></tr>"
+        for a in known.attributes.values()
+    ]
+    rows += [
+        f'<tr><td>{_code(f"{f.name}()")}</td><td colspan="2"></td></tr>'
+        for f in known.functions.values()
+    ]
+    head = f'<tr><th colspan="3" style="text-align:left">{_code(known.id)}</th></tr>'
+    return f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+def _code(text: object) -> str:
+    return f"<code>{escape(str(text))}</code>"
+
+
+def _attribute(attribute: Attribute) -> dict[str, Any]:
+    typed = _typed(attribute.name, attribute.type, attribute.limits)
+    return {**typed, "help": attribute.help}
+
+
+def _function(function: Function) -> dict[str, Any]:
+    result = function.result
+    return {
+        "name": function.name,
+        "help": function.help,
+        "args": [_argument(a) for a in function.args],
+        "result": _argument(result) if result else None,
+    }
+
+
+def _argument(argument: Argument) -> dict[str, Any]:
+    return _typed(argument.name, argument.type, argument.limits)
+
+
+def _typed(name: str, type_: Type, limits: Limits) -> dict[str, Any]:
+    return {
+        "name": name,
+        "type": type_.value,
+        "unit": limits.unit,
+        "min": limits.minimum,
+        "max": limits.maximum,
+        "step": limits.step,
+        "choices": list(limits.choices),
+        "limits": str(limits),
+    }

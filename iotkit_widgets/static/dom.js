@@ -1,0 +1,76 @@
+// Elements for a panel. What a device says goes into text nodes and attributes that hold text
+// (title, value, aria-label), never into markup.
+
+let lastId = 0;
+
+export function freshId() {
+  lastId += 1;
+  return `iotkit-${Math.random().toString(36).slice(2, 8)}-${lastId}`;
+}
+
+export function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== undefined && value !== null && value !== "" && value !== false) {
+      element.setAttribute(name, value === true ? "" : value);
+    }
+  }
+  element.append(...children);
+  return element;
+}
+
+// Something to use with hand or keyboard. The notebook's own shortcuts ("b" inserts a cell)
+// must not fire in it.
+export function makeControl(tag, attributes = {}, ...children) {
+  return make(tag, { "data-lm-suppress-shortcuts": "true", ...attributes }, ...children);
+}
+
+// A name, which a narrow panel may break after an underscore.
+export function breakable(name) {
+  const parts = name.match(/[^_]*_+|[^_]+/g) ?? [name];
+  return parts.flatMap((part, i) => (i ? [document.createElement("wbr"), part] : [part]));
+}
+
+// A value as a person reads it.
+export function shown(value, type) {
+  if (value === undefined || value === null) return "–";
+  if (type === "bool") return value ? "on" : "off";
+  return asText(value, type);
+}
+
+// A value as a person would type it.
+export function asText(value, type) {
+  if (type !== "float" || typeof value !== "number") return String(value);
+  const text = String(Number(value.toPrecision(9)));
+  return /^-?\d+$/.test(text) ? `${text}.0` : text;
+}
+
+// Words about something that went wrong, until they are dismissed.
+export function makeNote(onDismiss = () => {}) {
+  const words = make("span");
+  const button = makeControl("button", {
+    type: "button",
+    class: "iotkit-dismiss",
+    "aria-label": "Dismiss this message",
+    title: "Dismiss",
+  });
+  button.textContent = "×";
+  const element = make("div", { class: "iotkit-note", role: "alert", id: freshId() }, words, button);
+  element.hidden = true;
+  const note = {
+    element,
+    show(text) {
+      words.textContent = text;
+      element.hidden = false;
+    },
+    hide() {
+      element.hidden = true;
+      words.textContent = "";
+    },
+  };
+  button.addEventListener("click", () => {
+    note.hide();
+    onDismiss();
+  });
+  return note;
+}

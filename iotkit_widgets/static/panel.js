@@ -1,0 +1,117 @@
+// The panel of a device.
+
+import { make, makeNote } from "./dom.js";
+import { makeAction } from "./actions.js";
+import { makeReading, makeSetting } from "./settings.js";
+import { listen, Talk, watchVisibility } from "./talk.js";
+
+const STATES = {
+  connected: "connected",
+  silent: "not answering",
+  gone: "gone",
+  stopped: "kernel stopped",
+};
+const NO_KERNEL = "The notebook's kernel has stopped. Run the cell again for a live panel.";
+
+export default {
+  async render({ model, el }) {
+    const onDead = () => {
+      panel.showState({ is: "stopped", why: NO_KERNEL });
+      talk.abandon(NO_KERNEL);
+    };
+    const talk = new Talk(model, onDead);
+    const panel = makePanel(model.get("spec"), talk);
+    el.append(panel.element);
+
+    // News waits until the next frame in which the panel can be seen; the latest wins.
+    let news = {};
+    let asked = 0;
+    let visible = false;
+    const paint = () => {
+      asked = 0;
+      const { entries, state } = news;
+      news = {};
+      for (const [name, entry] of Object.entries(entries ?? {})) panel.rows.get(name)?.hear(entry);
+      if (state?.is) panel.showState(state);
+    };
+    const hear = (more) => {
+      for (const part in more) news[part] = { ...news[part], ...more[part] };
+      if (visible && !asked) asked = requestAnimationFrame(paint);
+    };
+    news = { entries: model.get("entries"), state: model.get("state") };
+    paint();
+
+    const onKernel = () => el.closest(".jupyter-widgets-disconnected") && onDead();
+    model.on("comm_live_update", onKernel);
+    onKernel();
+
+    const unlisten = await listen(model, hear);
+    const unwatch = watchVisibility(panel.element, (now) => {
+      visible = now;
+      talk.say(now);
+      if (now) hear({});
+    });
+    return () => {
+      unwatch();
+      unlisten();
+      cancelAnimationFrame(asked);
+      model.off("comm_live_update", onKernel);
+      talk.close();
+    };
+  },
+};
+
+function makePanel(spec, talk) {
+  const rows = new Map();
+  const remember = (one, row) => {
+    rows.set(one.name, row);
+    return row.element;
+  };
+  const badge = make("span", { class: "iotkit-badge", role: "status" });
+  const why = makeNote();
+  const body = make("fieldset", { class: "iotkit-body", "aria-label": spec.name });
+  const settings = spec.settings.map((one) => remember(one, makeSetting(one, talk)));
+  const readings = spec.readings.map((one) => remember(one, makeReading(one)));
+  const actions = spec.actions.map((one) => makeAction(one, talk));
+  const short = actions.filter((one) => !one.wide);
+  const wide = actions.filter((one) => one.wide);
+  addGroup(body, "Settings", settings.length && make("div", { class: "iotkit-settings" }, ...settings));
+  addGroup(body, "Readings", readings.length && make("div", { class: "iotkit-readings" }, ...readings));
+  addGroup(
+    body,
+    "Actions",
+    short.length && make("div", { class: "iotkit-short" }, ...short.map((one) => one.element)),
+    ...short.map((one) => one.note.element),
+    wide.length && make("div", { class: "iotkit-wide" }, ...wide.flatMap((one) => [one.element, one.note.element])),
+  );
+  const element = make(
+    "section",
+    { class: "iotkit iotkit-panel", "aria-label": `The device ${spec.name}` },
+    make(
+      "header",
+      { class: "iotkit-header", title: spec.help },
+      make("span", { class: "iotkit-name" }, spec.name),
+      make("span", { class: "iotkit-target" }, spec.target),
+      badge,
+    ),
+    why.element,
+    body,
+  );
+  const showState = (state) => {
+    element.dataset.state = state.is;
+    badge.textContent = STATES[state.is] ?? state.is;
+    badge.title = state.why;
+    body.disabled = state.is === "gone" || state.is === "stopped";
+    if (state.why) why.show(state.why);
+    else why.hide();
+  };
+  return { element, rows, showState };
+}
+
+function addGroup(body, title, ...parts) {
+  const content = parts.filter((part) => part);
+  if (!content.length) return;
+  const group = make("div", { class: "iotkit-group", role: "group", "aria-label": title });
+  group.append(make("div", { class: "iotkit-title", "aria-hidden": "true" }, title), ...content);
+  body.append(group);
+}
