@@ -28,7 +28,7 @@ def connect(
 
     | target                     | the device                                           |
     | -------------------------- | ---------------------------------------------------- |
-    | `/dev/ttyUSB0`, `COM3`     | on a serial port, at `baud` bits/s (19200)           |
+    | `/dev/ttyUSB0`, `COM3`     | on a serial port, at `baud` bits/s, found out if not given |
     | `socket://host:port`       | that speaks the serial protocol on a TCP port        |
     | `exec:program args`        | a program that speaks it on its standard in- and output |
     | `sim:sumobot`              | a simulated one, new each time                       |

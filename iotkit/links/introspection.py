@@ -11,18 +11,17 @@ from ..types import Type
 from . import known
 from .line import Line
 
-HELLO_TIMEOUT, HELLO_TRIES = 1.0, 5  # so that a port on which nobody speaks fails within 8 s
 TRIES = 3  # of a question
 MAX_SILENCES = 3  # requests for help, one after the other, without an answer: it has none
 
 
-def introspect(line: Line, timeout: float) -> Description:
+def introspect(line: Line, hello: Reply, timeout: float) -> Description:
     """Return what the device on `line` says of itself, and leave `line` in its dialect.
 
-    `timeout` is for each question, in seconds. Raises DeviceTimeout, DeviceDisconnected,
-    DeviceReset, ProtocolError.
+    `hello` is its answer to `devinfo`; `timeout` is for each question, in seconds. Raises
+    DeviceTimeout, DeviceDisconnected, DeviceReset, ProtocolError.
     """
-    return _Introspection(line, timeout).run()
+    return _Introspection(line, timeout).run(hello)
 
 
 class _Introspection:
@@ -30,8 +29,7 @@ class _Introspection:
         self._line, self._timeout = line, timeout
         self._silences = 0
 
-    def run(self) -> Description:
-        hello = self._ask("devinfo", HELLO_TIMEOUT, HELLO_TRIES)
+    def run(self, hello: Reply) -> Description:
         version, fingerprint = dialect(hello.message)
         if version < 2:
             return self._ask_for_each(hello.data)
@@ -66,16 +64,8 @@ class _Introspection:
             [Function.parse(name, self._help(name)) for name in funcs],
         )
 
-    def _ask(
-        self,
-        command: str,
-        timeout: float | None = None,
-        tries: int = TRIES,
-        parts: list[News] | None = None,
-    ) -> Reply:
-        asked = self._line.ask(
-            command, _itself, timeout=timeout or self._timeout, tries=tries, parts=parts
-        )
+    def _ask(self, command: str, tries: int = TRIES, parts: list[News] | None = None) -> Reply:
+        asked = self._line.ask(command, _itself, timeout=self._timeout, tries=tries, parts=parts)
         reply: Reply = asked.result()
         return reply
 

@@ -73,6 +73,7 @@ class Line:
     def __init__(self, transport: Transport) -> None:
         self.name = transport.name
         self.banner: Banner | None = None
+        self.heard = threading.Event()  # something has come
         self.started = threading.Event()  # a banner has come
         self._transport = transport
         self._end = HostEnd()
@@ -162,6 +163,8 @@ class Line:
 
     def _read(self) -> None:
         data = self._transport.read()
+        if data:
+            self.heard.set()
         with self._lock:
             if self._broken is not None:
                 raise self._broken
@@ -296,7 +299,6 @@ def _tell(told: _Told) -> None:
 def _lost(name: str, question: _Question) -> IotkitError:
     command, doubt = shown(question.command), _doubt(question)
     return DeviceReset(f"{name} restarted before it answered {command}{doubt}")
-
 
 
 def _late(name: str, question: _Question) -> IotkitError:

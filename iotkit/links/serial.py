@@ -11,10 +11,10 @@ from ..protocol import Reply
 from ..transports import Transport
 from ..types import Type, Value
 from . import CALL_TIMEOUT, TIMEOUT, Link
+from .greeting import greet
 from .introspection import introspect
 from .line import Line
 
-BOOT_TIME = 2.0  # seconds: a boot loader listens for 1.7 s, and takes for itself what comes then
 TRIES = 3  # of what may be asked twice
 
 _TEXTS = (Type.STR, Type.ANY)
@@ -39,9 +39,7 @@ class SerialLink(Link):
         self._timeout, self._call_timeout = timeout, call_timeout
         self._line = Line(transport)
         try:
-            if transport.resets:
-                self._line.started.wait(BOOT_TIME)
-            self.description = introspect(self._line, timeout)
+            self.description = introspect(self._line, greet(self._line, transport), timeout)
             # Twice in the time, and a bit: one of them may be lost.
             self._line.ping_each(self.description.deadman_ms / 1000 / 2.5)
         except BaseException:

@@ -29,11 +29,11 @@ from .device_end import Call, DeviceEnd, Get, Rename, Request, Set
 from .host_end import Banner, Damaged, Garbage, HostEnd, News, Reply, dialect
 from .lines import MAX_LINE
 
-BAUD = 19200  # what original boards speak
+RATES = (115200, 19200)  # bits a second: what boards speak, ours and original ones
 
 __all__ = [
-    "BAUD",
     "MAX_LINE",
+    "RATES",
     "Banner",
     "Call",
     "Damaged",
