@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from zeroconf import ServiceInfo, Zeroconf
 
 from ..description import Description
+from .asking import taken_names
 from .network import LOOPBACK, SERVICE_TYPE, Network, addresses, interfaces
 
 API_VERSION = "1"  # of docs/web-api.md
@@ -34,6 +35,7 @@ class Announcement:
 
     def __init__(self, description: Description, port: int, identity: str, host: str) -> None:
         on = [LOOPBACK] if host == LOOPBACK else interfaces()
+        self._on = on or addresses()
         self._network = Network.on(on)
         if not identity:
             unsaid = f"{description.plain_id}-{uuid.uuid4().hex[:12]}"
@@ -42,7 +44,7 @@ class Announcement:
             SERVICE_TYPE,
             f"{description.name}.{SERVICE_TYPE}",
             port=port,
-            parsed_addresses=on or addresses(),
+            parsed_addresses=self._on,
             server=f"iotkit-{uuid.uuid4().hex[:8]}.local.",
             properties={
                 "id": identity,
@@ -52,9 +54,13 @@ class Announcement:
                 "auth": "none",
             },
         )
+        self._reserved = self._network.reserved
         self._registered: Future[object] = self._network.run(self._register)
 
     async def _register(self, zeroconf: Zeroconf) -> None:
+        taken = await taken_names(self._on)
+        self._info.name = _free(self._info.name, taken | self._reserved)
+        self._reserved.add(self._info.name.lower())
         await (await zeroconf.async_register_service(self._info, allow_name_change=True))
 
     @property
@@ -76,6 +82,16 @@ class Announcement:
         network.release()
 
     async def _unregister(self, zeroconf: Zeroconf) -> None:
+        self._reserved.discard(self._info.name.lower())
         await (await zeroconf.async_unregister_service(self._info))
 
     _network: Network | None
+
+
+def _free(wanted: str, taken: set[str]) -> str:
+    """Return the full name `wanted`, with a number behind its first part if it is taken."""
+    name, number = wanted, 1
+    while name.lower() in taken:
+        number += 1
+        name = f"{wanted.removesuffix(f'.{SERVICE_TYPE}')}-{number}.{SERVICE_TYPE}"
+    return name

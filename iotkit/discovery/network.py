@@ -31,7 +31,11 @@ def addresses() -> list[str]:
 
 
 class Network:
-    """A Zeroconf on some interfaces, shared by all in this process who are on the same."""
+    """A Zeroconf on some interfaces, shared by all in this process who are on the same.
+
+    `reserved` are the names that this process announces or is about to, in small letters; for
+    its loop alone.
+    """
 
     _lock = threading.Lock()
     _all: dict[tuple[str, ...], Network] = {}  # noqa: RUF012 - a registry
@@ -39,6 +43,7 @@ class Network:
     def __init__(self, on: tuple[str, ...]) -> None:
         self._on = on
         self._users = 0
+        self.reserved: set[str] = set()
         try:
             # A loop of its own, since the caller's may be a notebook's.
             choice = list(on) or InterfaceChoice.All

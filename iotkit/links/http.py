@@ -139,8 +139,10 @@ class _Adapter(HTTPAdapter):
                 super().connect()
                 with adapter._lock:
                     adapter._connections.add(self)
-                    if adapter.ended:
-                        self.close()
+                    ended = adapter.ended
+                if ended:
+                    self.close()
+                    raise ConnectionAbortedError
 
         return type(pool.__name__, (pool,), {"ConnectionCls": Connection})
 

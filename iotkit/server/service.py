@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import socket
 import threading
+import uuid
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
 
 from .. import host as hosts
 from ..device import Device, link_of
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..discovery import Announcement
 
 LOOPBACK = "127.0.0.1"
+BACKLOG = 128  # connections that may wait to be accepted
 _EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - recognised here, never the default
 
 
@@ -37,8 +38,8 @@ class Service:
 
     def __init__(self, link: Link, port: int, host: str, *, announce: bool, own: bool) -> None:
         """See `serve`; with `own`, the link is closed at the end."""
-        sockets = _bound(port, host)
-        self.port: int = sockets[0].getsockname()[1]
+        listening = _listening(port, host)
+        self.port: int = listening.getsockname()[1]
         self.url = f"http://{_address(host)}:{self.port}"
         self._link, self._own = link, own
         self._closed = False
@@ -46,11 +47,15 @@ class Service:
         self._announcement: Announcement | None = None
         self._bridge = Bridge(link)
         self._loop = loop.acquire()
-        self._server = loop.run(self._loop, self._start(sockets))
+        self._server = loop.run(self._loop, self._start(listening))
         try:
             if announce:
                 from ..discovery import announce as announced
 
+                # Who finds it can tell that it is the device that is open here.
+                known = link.description
+                unsaid = f"{known.plain_id}-{uuid.uuid4().hex[:12]}"
+                link.identity = link.identity or (known.id if known.specifier else unsaid)
                 self._announcement = announced(
                     link.description, self.port, identity=link.identity, host=host
                 )
@@ -96,11 +101,11 @@ class Service:
     def __repr__(self) -> str:
         return f"<{self._link.description.id} at {self.url}{', closed' if self._closed else ''}>"
 
-    async def _start(self, sockets: list[socket.socket]) -> HTTPServer:
+    async def _start(self, listening: socket.socket) -> HTTPServer:
         api = WebApi(self._link, self._bridge)
         # Bodies are bounded by the handler, which can answer; tornado would just hang up.
         server = HTTPServer(application(api), max_body_size=2**62)
-        server.add_sockets(sockets)
+        server.add_socket(listening)
         return server
 
     async def _end(self) -> None:
@@ -139,15 +144,20 @@ def serve(
         raise
 
 
-def _bound(port: int, host: str) -> list[socket.socket]:
+def _listening(port: int, host: str) -> socket.socket:
+    if not 0 <= port < 2**16:
+        raise BadTarget(f"there is no port {port}: they go from 1 to 65535, and 0 is a free one")
     try:
-        return bind_sockets(port, host)
-    except (OSError, OverflowError) as error:
-        if getattr(error, "errno", None) in (errno.EADDRINUSE, errno.EACCES):
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        if error.errno in (errno.EADDRINUSE, errno.EACCES):
             raise PortBusy(
                 f"port {port} is taken, or kept for the system: choose another, or 0 for a free one"
             ) from error
         raise BadTarget(f"there is no listening at {host}, port {port} ({error})") from error
+    listening.setblocking(False)  # as tornado wants it
+    return listening
 
 
 def _address(host: str) -> str:
