@@ -37,21 +37,21 @@ _HELP = {
 }
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Request:
     """Something that the device itself has to do, and then answer once."""
 
     tag: str | None = field(default=None, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Get(Request):
     """The host asks for the value of `attribute`."""
 
     attribute: Attribute
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Set(Request):
     """The host sets `attribute` to `value`, which is of its type and within its limits."""
 
@@ -59,7 +59,7 @@ class Set(Request):
     value: Value
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Call(Request):
     """The host calls `function` with `args`, which are what it takes."""
 
@@ -67,7 +67,7 @@ class Call(Request):
     args: tuple[Value, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Rename(Request):
     """The host gives the device this specifier id; an empty one clears it."""
 
@@ -87,7 +87,7 @@ class DeviceEnd:
         self._version = version
         self._lines = Lines(CANCEL if version >= 2 else b"")
         self._received: deque[tuple[bytes, bool]] = deque()
-        self._unanswered: set[Request] = set()
+        self._unanswered: list[Request] = []
         self._framed = False  # a good frame has come
         self._out = bytearray()
 
@@ -104,7 +104,7 @@ class DeviceEnd:
         while self._received and not self._held_up(self._received[0][0]):
             request = self._line(*self._received.popleft())
             if request is not None:
-                self._unanswered.add(request)
+                self._unanswered.append(request)
                 return request
         return None
 
@@ -118,19 +118,21 @@ class DeviceEnd:
         except IotkitError as error:
             self.refuse(request, 500, "Device fault", str(error))
         else:
-            self._unanswered.remove(request)
-            self._send(request.tag, 200, message, data)
+            self._finish(request, 200, message, data)
 
     def refuse(self, request: Request, status: int, message: str, data: str = "-") -> None:
         """Answer with an error; `message` and `data` are for people."""
-        self._unanswered.remove(request)
-        self._send(request.tag, status, message, data)
+        self._finish(request, status, message, data)
 
     def data_to_send(self) -> bytes:
         """Return, once, what is to be sent to the host."""
         data = bytes(self._out)
         self._out.clear()
         return data
+
+    def _finish(self, request: Request, status: int, message: str, data: str) -> None:
+        self._unanswered = [other for other in self._unanswered if other is not request]
+        self._send(request.tag, status, message, data)
 
     def _send(self, tag: str | None, status: int, message: str, data: str) -> None:
         message = _BREAKS.sub(" ", message).replace(":", " ")

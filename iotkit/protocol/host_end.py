@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..errors import BadValue
 from ..types import shown
@@ -25,10 +25,10 @@ _BREAKS = re.compile(r"[\n\r\x00]")
 class Reply:
     """The answer to the command `key`: `status` with HTTP's meaning, `message`, `data`."""
 
-    key: int
     status: int
     message: str
     data: str
+    key: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,12 @@ class Banner:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """A line of status 1xx: part of the answer to the command `key`, or to none."""
+    """A line of status 1xx: part of the answer to the command `key`, or to none (0)."""
 
-    key: int | None
     status: int
     message: str
     data: str
+    key: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,11 @@ class HostEnd:
     def framed(self) -> bool:
         """Whether it speaks version 2."""
         return self._tags is not None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether an answer is out."""
+        return self._plain is not None or any(not out.given_up for out in self._out.values())
 
     def use_frames(self, longest_line: int = 0, room: int = 0) -> None:
         """Speak version 2 from now on.
@@ -178,7 +183,7 @@ class HostEnd:
             return self._banner(shown_line)
         status, message, data = int(found[1]), found[2], found[3]
         if status < 200:
-            return News(None, status, message, data)
+            return News(status, message, data)
         if self._plain is None:
             return Garbage(shown(shown_line))
         if self._barrier is not None:
@@ -186,7 +191,7 @@ class HostEnd:
                 return None
             self._barrier = None
         key, self._plain = self._plain[0], None
-        return Reply(key, status, message, data)
+        return Reply(status, message, data, key)
 
     def _framed(self, line: bytes) -> Event | None:
         found = unframe(line)
@@ -196,14 +201,14 @@ class HostEnd:
         tag = found[0]
         status, message, data = int(reply[1]), reply[2], reply[3]
         if tag == NEWS_TAG:
-            return Damaged() if status >= 200 else News(None, status, message, data)
+            return Damaged() if status >= 200 else News(status, message, data)
         out = self._out.get(tag)
         if out is None:
             return None  # a late answer, or a second one
         if status < 200:
-            return None if out.given_up else News(out.key, status, message, data)
+            return None if out.given_up else News(status, message, data, out.key)
         self._free(tag)
-        return None if out.given_up else Reply(out.key, status, message, data)
+        return None if out.given_up else Reply(status, message, data, out.key)
 
     def _banner(self, line: str) -> Event | None:
         # A reset cuts the line that was on its way: the banner may follow half of another.

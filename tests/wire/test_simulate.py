@@ -17,8 +17,10 @@ import serial
 from program import COMMAND, PATIENCE, environment, iotkit, running, started
 
 from iotkit import DeviceDisconnected, connect
-from iotkit.host import Device, Hosted, converse, function, run
+from iotkit.host import Device, Hosted, function, run
+from iotkit.links.local import LocalLink
 from iotkit.links.serial import SerialLink
+from iotkit.offering import offer
 from iotkit.transports import TICK
 from iotkit.transports.memory import pair
 from iotkit.transports.tcp import Tcp
@@ -143,7 +145,7 @@ class Counter(Device):
 def test_a_device_is_let_go_of_by_run_but_not_by_one_of_several_conversations():
     device = Counter()
     for host_of, expected in (
-        (lambda t: converse(Hosted(device), t), 0),
+        (lambda t: offer(LocalLink(Hosted(device), "sim"), t), 0),
         (lambda t: run(device, t), 1),
     ):
         near, far = pair()
