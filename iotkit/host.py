@@ -32,12 +32,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_origin
 
-from .description import Argument, Attribute, Description, Function
-from .errors import DeviceError, IotkitError
+from .description import Argument, Attribute, Description, Function, is_identifier
+from .errors import BadValue, DeviceError, IotkitError
 from .links.local import LocalLink
 from .offering import offer
 from .transports import Transport
-from .types import Type, Value
+from .types import Type, Value, shown
 
 _TYPES = {int: Type.INT, float: Type.FLOAT, bool: Type.BOOL, str: Type.STR, Any: Type.ANY}
 _log = logging.getLogger(__name__)
@@ -92,7 +92,9 @@ class Hosted:
         self.rename(device.specifier)
 
     def rename(self, specifier: str) -> None:
-        """Have this specifier from now on, until the program ends."""
+        """Have this specifier from now on, until the program ends; BadValue for a bad one."""
+        if specifier and not is_identifier(specifier):
+            raise BadValue(f"{shown(specifier)} is no specifier: a letter, then letters, digits, _")
         self._device.specifier = specifier
         known = self._device._description
         id_ = f"{known.id}:{specifier}" if specifier else known.id

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future
+from collections.abc import Callable
+from concurrent.futures import Future, wait
 from typing import Any
 
 from .errors import (
@@ -18,6 +19,8 @@ from .errors import (
 from .links import Link
 from .protocol import Call, DeviceEnd, Get, Rename, Request, Set
 from .transports import Transport
+
+GRACE = 0.5  # seconds for answers that are under way when the host ends
 
 # What a host is told of an error of the link's: status and message.
 _REFUSALS: tuple[tuple[type[Exception], int, str], ...] = (
@@ -46,6 +49,8 @@ class _Offer:
         self._link, self._transport = link, transport
         self._end = DeviceEnd(link.description, version)
         self._lock = threading.RLock()  # a future that is done already answers at once
+        self._pending: set[Future[Any]] = set()
+        self._deaf = False  # the host takes no answers any more
 
     def run(self) -> None:
         """Answer until the transport is closed."""
@@ -53,18 +58,20 @@ class _Offer:
             with self._lock:
                 self._end.start()
                 self._send()
-            while True:
+            while not self._deaf:
                 data = self._transport.read()
                 with self._lock:
                     self._end.receive(data)
                     self._begin()
         except DeviceDisconnected:
-            pass
+            wait(self._pending, GRACE)  # a pipe may still take the answers
 
     def _begin(self) -> None:
         """Begin what has been asked for, and send what is answered."""
         while request := self._end.next_request():
-            self._ask(request).add_done_callback(self._answers(request))
+            future = self._ask(request)
+            self._pending.add(future)
+            future.add_done_callback(self._answers(request))
         self._send()
 
     def _ask(self, request: Request) -> Future[Any]:
@@ -79,9 +86,10 @@ class _Offer:
                 return self._link.rename(specifier)
         raise AssertionError(request)
 
-    def _answers(self, request: Request) -> Any:
+    def _answers(self, request: Request) -> Callable[[Future[Any]], None]:
         def answer(future: Future[Any]) -> None:
             with self._lock:
+                self._pending.discard(future)
                 error = future.exception()
                 if error is None:
                     self._end.answer(request, future.result())
@@ -90,7 +98,7 @@ class _Offer:
                 try:
                     self._begin()  # a plain line may have waited for this answer
                 except DeviceDisconnected:
-                    pass  # the host did not wait; the reading thread finds out
+                    self._deaf = True
 
         return answer
 

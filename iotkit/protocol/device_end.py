@@ -245,7 +245,7 @@ class DeviceEnd:
         try:
             return Set(attribute, attribute.check(attribute.type.parse(value)), tag=tag)
         except IotkitError as error:
-            if self._version < 2:
+            if self._version < 2 and not isinstance(error, ReadOnly):
                 raise _Refused(500, "Bad Value", "-") from None
             raise _refusal(error) from None
 

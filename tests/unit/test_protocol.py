@@ -335,7 +335,7 @@ def talk(end, line):
         ("add 1", "400:Fail:add a:int b:int -> s:int"),
         ("add 1 2 3", "400:Bad Value:'2 3' is not a whole number"),
         ("forward soon", "400:Bad Value:'soon' is not a whole number"),
-        ("forward 9999", "400:Bad Value:ms: it takes 0..5000 ms, not 9999"),
+        ("forward 9999", "416:Out of range:0..5000 ms"),
         ("nobody", "404:funcname Not Found:-"),
         ("nobody 5", "404:funcname Not Found:-"),
         ("speed", "404:funcname Not Found:-"),
