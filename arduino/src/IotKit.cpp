@@ -1,0 +1,793 @@
+// The engine: a line comes in on a port (receive), is checked and taken apart (execute, run), and one answer goes
+// out (open, put, close). The sketch's description is run to find an entry or to list them all (visit, entry).
+#include "IotKit.h"
+
+#include "iotkit/limits.h"
+
+using namespace iotkit;
+
+namespace {
+
+const char CAN = 0x18;
+
+// Digits that a float is shown with: what comes in with six comes out the same.
+const uint32_t SEVEN_DIGITS = 1000000;
+
+// Tag of what answers no frame in particular: news, events, a frame that could not be read.
+const char NO_TAG = '_';
+
+// The built-in commands in the order of Command; v1's seven first.
+const char BUILTINS[] PROGMEM =
+    "ping -> pong:str - Is it there?\0"
+    "devinfo -> id:str - Who it is\0"
+    "funcs -> names:str - All functions\0"
+    "attrs -> names:str - All attributes\0"
+    "set name:str value:T -> - Set an attribute\0"
+    "get name:str -> value:T - Read an attribute\0"
+    "help name:str -> text:str - What a name stands for\0"
+    "describe -> - Everything at one go\0"
+    "watch name:str ms:int -> - Tell news of an attribute\0"
+    "rename specifier:str -> - Set the second half of the id\0";
+
+enum Command : uint8_t { PING, DEVINFO, FUNCS, ATTRS, SET, GET, HELP, DESCRIBE, WATCH, RENAME };
+const uint8_t V1_COMMANDS = HELP + 1;
+
+// CRC-16/XMODEM.
+uint16_t crc16(uint16_t crc, uint8_t c) {
+  crc = crc >> 8 | crc << 8;
+  crc ^= c;
+  crc ^= (crc & 0xff) >> 4;
+  crc ^= crc << 12;
+  crc ^= (crc & 0xff) << 5;
+  return crc;
+}
+
+// Four hex digits as a number; false if they are not.
+bool readHex(const char *p, uint16_t &v) {
+  v = 0;
+  for (uint8_t i = 0; i < 4; i++) {
+    uint8_t digit = p[i] - '0';
+    if (digit > 9) {
+      digit = (p[i] | 0x20) - 'a';
+      if (digit > 5) return false;
+      digit += 10;
+    }
+    v = v << 4 | digit;
+  }
+  return true;
+}
+
+// Ends the text at its first blank; what is behind it, or null if there is none.
+char *split(char *text) {
+  for (; *text; text++) {
+    if (*text == ' ') {
+      *text = 0;
+      return text + 1;
+    }
+  }
+  return nullptr;
+}
+
+bool isDigit(char c) { return static_cast<uint8_t>(c - '0') < 10; }
+bool isLower(char c) { return static_cast<uint8_t>(c - 'a') < 26; }
+bool isLetter(char c) { return isLower(c | 0x20); }
+bool isNamePart(char c) { return isLetter(c) || isDigit(c) || c == '_'; }
+
+// Behind a word in flash and the blank after it.
+const char *nextWord(const char *p) {
+  while (at(p) && at(p) != ' ') p++;
+  return at(p) ? p + 1 : p;
+}
+
+// The next name in the text of an entry; where there are no more, the dash before the help or the end.
+const char *nextName(const char *p) { return at(p) == '-' ? p : nextWord(p); }
+
+// The help in the text of an entry, behind its names and "- "; empty if there is none.
+const char *helpIn(const char *text) {
+  while (at(text) && at(text) != '-') text = nextWord(text);
+  return nextWord(text);
+}
+
+Type argumentType(Types types, uint8_t i) {
+  return static_cast<Type>((types & ~FUNCTION) >> (TYPE_BITS * (i + 1)) & TYPE_MASK);
+}
+Type resultType(Types types) { return static_cast<Type>(types & TYPE_MASK); }
+Type attributeType(Types types) { return static_cast<Type>(types & ATTRIBUTE_MASK); }
+
+bool isText(Type type) { return type == STR || type == ANY || type == CHARS; }
+
+}  // namespace
+
+// ---- Beginning and going on ------------------------------------------------------------------------------------
+
+void IotKit::begin(Stream &stream) {
+  port_.stream_ = &stream;
+  wanted_ = NOT_FOUND;
+  visit(BEGINNING);
+  current_ = IotKitReply();  // nowhere: the description is only counted
+  crc_ = fingerprint_[1] = 0;
+  visit(DESCRIBING);
+  fingerprint_[0] = crc_;
+  current_.port_ = &port_;
+  devinfo();
+  alive_ = false;
+}
+
+void IotKit::add(IotKitPort &port) {
+  port.next_ = port_.next_;
+  port_.next_ = &port;
+}
+
+void IotKit::poll() {
+  if (busy_) return;  // called by a function of the sketch
+  busy_ = true;
+  for (IotKitPort *port = &port_; port; port = port->next_) receive(*port);
+  sendNews();
+  checkDeadman();
+  busy_ = false;
+}
+
+// ---- Lines in --------------------------------------------------------------------------------------------------
+
+// Reads up to the end of one line and executes it.
+void IotKit::receive(IotKitPort &port) {
+  if (!port.stream_) return;
+  while (!(port.flags_ & IotKitPort::COMPLETE)) {
+    const int c = port.stream_->read();
+    if (c < 0) return;
+    if (c == '\n') {
+      port.flags_ |= IotKitPort::COMPLETE;
+    } else if (c == CAN) {
+      port.length_ = 0;
+    } else if (port.length_ <= LINE_SIZE) {
+      // NUL would end the text early and hide what follows
+      port.line_[port.length_++] = c ? c : CAN;
+    }
+  }
+  execute(port);
+}
+
+// Executes the line that is complete, or leaves it where it must wait.
+void IotKit::execute(IotKitPort &port) {
+  char *line = port.line_;
+  uint8_t n = port.length_;
+  IotKitReply current;
+  current.port_ = &port;
+  if (n > LINE_SIZE) {
+    if (*line == '$') current.tag_ = NO_TAG;
+    current_ = current;
+    answer(F("413:Line too long:-"));
+  } else {
+    if (n && line[n - 1] == '\r') n--;
+    line[n] = 0;
+    const char *tail = line + n - 5;
+    uint16_t crc;
+    const bool tailed = n >= 5 && *tail == '*' && readHex(tail + 1, crc);
+    if (*line == '$' || (tailed && port.flags_ & IotKitPort::FRAMED)) {
+      current.tag_ = NO_TAG;
+      if (tailed && *line == '$' && (isDigit(line[1]) || isLower(line[1]))) {
+        uint16_t sum = 0;
+        for (const char *p = line + 1; p < tail; p++) sum = crc16(sum, *p);
+        if (sum == crc) current.tag_ = line[1];
+      }
+      current_ = current;
+      if (current.tag_ == NO_TAG) {
+        answer(F("400:Bad checksum:-"));
+      } else {
+        port.flags_ |= IotKitPort::FRAMED | IotKitPort::LISTENS;
+        line[n - 5] = 0;
+        run(line + 2);
+      }
+    } else if (n) {
+      if (port.flags_ & IotKitPort::WAITING) return;
+      current_ = current;
+      run(line);
+    }
+  }
+  port.length_ = 0;
+  port.flags_ &= ~IotKitPort::COMPLETE;
+}
+
+void IotKit::run(char *line) {
+  char *arguments = split(line);
+  if (override_ && override_(*this, line, arguments)) return;
+  const char *usage = BUILTINS;
+  for (uint8_t command = 0; at(usage); command++) {
+    if (isWord(usage, line)) return runBuiltin(command, usage, arguments);
+    usage = next(usage);
+  }
+  if (!find(line) || !(entry_.types & FUNCTION)) return answer(F("404:funcname Not Found:-"));
+  call(arguments);
+}
+
+void IotKit::runBuiltin(uint8_t command, const char *usage, char *first) {
+  char *second = first ? split(first) : nullptr;
+  switch (command) {
+    case SET:
+      if (second) return set(first, second);
+      return answer(F("400:Fail:set attribute must be given a value"));
+    case WATCH:
+      if (second) return watch(first, second);
+      break;
+    case GET:
+      if (first && !second) return get(first);
+      break;
+    case HELP:
+      if (!second) return help(first);
+      break;
+    case RENAME:
+      if (!second) return rename(first);
+      break;
+    default:
+      if (!first) return list(command);
+  }
+  start(F("400:Fail:"));
+  while (at(usage) != ' ' || at(usage + 1) != '-' || at(usage + 2) != ' ') put(at(usage++));
+  close();
+}
+
+// The built-ins without arguments.
+void IotKit::list(uint8_t command) {
+  switch (command) {
+    case PING: return answer(F("200:OK:pong"));
+    case DEVINFO:
+      if (!current_.tag_) beginSession(*current_.port_);
+      return devinfo();
+    case FUNCS: {
+      start(F("200:FUNCS OK:"));
+      const char *name = BUILTINS;
+      for (uint8_t i = 0; i < V1_COMMANDS; i++, name = next(name)) {
+        if (i) put(',');
+        putWord(name);
+      }
+      visit(LISTING_FUNCTIONS);
+      break;
+    }
+    case ATTRS:
+      start(F("200:ATTRS OK:"));
+      visit(LISTING_ATTRIBUTES);
+      break;
+    default:
+      current_.port_->flags_ |= IotKitPort::LISTENS;
+      lines_ = 0;
+      visit(DESCRIBING);
+      start(F("200:DESCRIBE OK:"));
+      putInteger(lines_);
+      put(',');
+      putFingerprint();
+      put(',');
+      putInteger(LINE_SIZE);
+  }
+  close();
+}
+
+// ---- Functions and attributes ----------------------------------------------------------------------------------
+
+void IotKit::call(char *arguments) {
+  const Types types = entry_.types;
+  Value values[MAX_ARGUMENTS];
+  const char *name = nextName(entry_.text);
+  uint8_t i = 0;
+  for (Type type; i < MAX_ARGUMENTS && (type = argumentType(types, i)); i++) {
+    if (!arguments) return answerUsage();
+    const bool last = i + 1 == MAX_ARGUMENTS || !argumentType(types, i + 1);
+    char *rest = last && isText(type) ? nullptr : split(arguments);
+    if (!check(entry_.text, name, type, arguments, values[i])) return;
+    arguments = rest;
+    name = nextName(name);
+  }
+  if (arguments) return answerUsage();
+  deferred_ = false;
+  const Value result = entry_.call(reinterpret_cast<Function>(entry_.target), values);
+  if (deferred_) return;
+  start(F("200:Success:"));
+  putResult(result, resultType(types));
+  close();
+}
+
+// Reads an argument or a new value strictly and within its limits; answers if it is not so.
+bool IotKit::check(const char *limits, const char *name, Type type, const char *text, Value &value) {
+  const Verdict verdict = parse(text, type, value);
+  if (verdict == UNPARSABLE) {
+    start(F("400:Bad Value:"));
+    put(typeName(type));
+    close();
+    return false;
+  }
+  const char *limit = verdict == GOOD ? brokenLimit(limits, name, type, value) : nullptr;
+  if (verdict == GOOD && !limit) return true;
+  start(F("416:Out of range:"));
+  if (limit) {
+    for (char c; (c = at(limit)) != ']' && c != ';'; limit++) put(c);
+  } else if (isFloat(type)) {
+    put(typeName(type));
+  } else {
+    putInteger(least(type));
+    put(F(".."));
+    putInteger(greatest(type));
+  }
+  close();
+  return false;
+}
+
+Value IotKit::valueOf(const Entry &entry) {
+  if (entry.call) return entry.call(reinterpret_cast<Function>(entry.target), nullptr);
+  return readVariable(entry.target, attributeType(entry.types));
+}
+
+void IotKit::get(const char *name) {
+  if (!findAttribute(name)) return answer(F("404:Attribute Not Found:-"));
+  const Value value = valueOf(entry_);  // before the answer is begun: a getter may raise an event
+  start(F("200:Found:"));
+  putValue(value, attributeType(entry_.types));
+  close();
+}
+
+void IotKit::set(const char *name, const char *text) {
+  if (!findAttribute(name)) return answer(F("404:Attribute Not Found:-"));
+  const Types types = entry_.types;
+  const Type type = attributeType(types);
+  if (types & READ_ONLY || saysReadOnly(entry_.text)) return answer(F("405:Read only:-"));
+  Value value;
+  if (!check(entry_.text, nullptr, type, text, value)) return;
+  const uint8_t size = types >> SIZE_SHIFT;
+  if (type == CHARS && strlen(text) >= size) {
+    start(F("416:Out of range:at most "));
+    putInteger(size - 1);
+    put(F(" bytes"));
+    return close();
+  }
+  writeVariable(entry_.target, type, value);
+  if (entry_.hook) entry_.hook();
+  answer(F("200:Success:-"));
+}
+
+void IotKit::help(const char *name) {
+  if (!name) return answer(F("200:Help found:help -> helptext:str - try 'help help', 'funcs' and 'attrs'"));
+  const char *usage = BUILTINS;
+  while (at(usage) && !isWord(usage, name)) usage = next(usage);
+  const bool builtin = at(usage);
+  if (!builtin && !find(name)) {
+    start(F("404:No help found:"));
+    put(name);
+  } else {
+    start(F("200:Help found:"));
+    if (builtin) put(flashText(usage));
+    else putHelp(entry_.text, entry_.types);
+  }
+  close();
+}
+
+// ---- The description -------------------------------------------------------------------------------------------
+
+void IotKit::visit(Purpose purpose) {
+  purpose_ = purpose;
+  index_ = 0;
+  describe_(*this);
+}
+
+// Looks for the entry of this name into entry_.
+bool IotKit::find(const char *name) {
+  name_ = name;
+  entry_.types = NONE;
+  visit(FINDING);
+  return entry_.types;
+}
+
+bool IotKit::findAttribute(const char *name) { return find(name) && !(entry_.types & FUNCTION); }
+
+// Looks for the entry of this number into entry_.
+void IotKit::findNumber(uint8_t index) {
+  wanted_ = index;
+  find("");
+  wanted_ = NOT_FOUND;
+}
+
+IotKit &IotKit::entry(Text text, const void *target, Types types, Caller call) {
+  const char *p = address(text);
+  const bool function = types & FUNCTION;
+  switch (purpose_) {
+    case FINDING:
+      matched_ = index_ == wanted_ || isWord(p, name_);
+      if (matched_) {
+        entry_.text = p;
+        entry_.target = const_cast<void *>(target);
+        entry_.types = types;
+        entry_.call = call;
+        entry_.hook = nullptr;
+        entry_.index = index_;
+      }
+      break;
+    case LISTING_FUNCTIONS:
+      if (!function) return *this;
+      put(',');
+      putWord(p);
+      break;
+    case LISTING_ATTRIBUTES:
+      if (function) return *this;
+      if (index_) put(',');
+      putWord(p);
+      put(':');
+      put(typeName(attributeType(types)));
+      break;
+    case DESCRIBING:
+      describeLine(function ? F("FUNC:") : F("ATTR:"));
+      if (!function) {
+        putWord(p);
+        put(':');
+      }
+      putHelp(p, types);
+      close();
+      break;
+    default:
+      break;
+  }
+  index_++;
+  return *this;
+}
+
+// Begins a line of the description.
+void IotKit::describeLine(Text kind) {
+  checkDeadman();  // a long description must not keep a robot going
+  open(current_);
+  put(F("102:"));
+  put(kind);
+  lines_++;
+}
+
+void IotKit::identity(Text text) {
+  const char *p = address(text);
+  if (purpose_ == DESCRIBING) {
+    p = helpIn(p);
+    if (!at(p)) return;
+    describeLine(F("INFO:help "));
+    put(flashText(p));
+    close();
+  }
+  if (purpose_ == IDENTITY) {
+    const bool renamed = isLetter(storeRead(0));
+    char c;
+    while ((c = at(p++)) && c != ' ' && !(renamed && c == ':')) put(c);
+    if (!renamed) return;
+    put(':');
+    for (uint8_t i = 0; i < STORE_SIZE && isNamePart(c = storeRead(i)); i++) put(c);
+  }
+}
+
+void IotKit::deadman(uint16_t ms, void (*stop)()) {
+  if (purpose_ == BEGINNING) {
+    deadman_ms_ = ms;
+    stop_ = stop;
+  } else if (purpose_ == DESCRIBING) {
+    describeLine(F("INFO:deadman_ms "));
+    putInteger(ms);
+    close();
+  }
+}
+
+void IotKit::eventEntry(Text text, Type type) {
+  if (purpose_ != DESCRIBING) return;
+  describeLine(F("EVENT:"));
+  putSignature(address(text), static_cast<Types>(type) << TYPE_BITS);
+  putHelpText(address(text), false);
+  close();
+}
+
+void IotKit::devinfo() {
+  start(F("200:DEV READY iotoy/2 "));
+  putFingerprint();
+  put(':');
+  visit(IDENTITY);
+  close();
+}
+
+void IotKit::rename(const char *specifier) {
+  if (!specifier) specifier = "";
+  uint8_t n = 0;
+  while (isNamePart(specifier[n])) n++;
+  if (specifier[n] || n >= STORE_SIZE || (n && !isLetter(*specifier))) return answer(F("400:Bad Value:specifier"));
+  do storeWrite(n, specifier[n]);  // the first character last: a name half written is none
+  while (n--);
+  answer(F("200:Success:-"));
+}
+
+// ---- What comes by itself --------------------------------------------------------------------------------------
+
+// A host that asks who we are in a plain line has just come: it gets no news that another one asked for.
+void IotKit::beginSession(IotKitPort &port) {
+  port.flags_ &= ~(IotKitPort::FRAMED | IotKitPort::LISTENS);
+  for (uint8_t i = 0; i < WATCHES; i++) {
+    if (watches_[i].port == &port) watches_[i].port = nullptr;
+  }
+}
+
+void IotKit::watch(const char *name, const char *text) {
+  if (!findAttribute(name)) return answer(F("404:Attribute Not Found:-"));
+  Value ms;
+  if (!check(PSTR(""), nullptr, U16, text, ms)) return;
+  Watch *slot = nullptr;
+  for (uint8_t i = 0; i < WATCHES; i++) {
+    Watch &w = watches_[i];
+    if (w.port == current_.port_ && w.index == entry_.index) w.port = nullptr;
+    if (!w.port) slot = &w;
+  }
+  if (ms.i) {
+    if (!slot) return answer(F("503:Too many watches:-"));
+    current_.port_->flags_ |= IotKitPort::LISTENS;
+    slot->port = current_.port_;
+    slot->index = entry_.index;
+    slot->tag = current_.tag_ ? NO_TAG : 0;
+    slot->fresh = true;
+    slot->ms = ms.i;
+    slot->last = millis() - ms.i;
+  }
+  answer(F("200:Success:-"));
+}
+
+// Looks at one watch at a time, so that a quick one can't starve the others.
+void IotKit::sendNews() {
+  if (++turn_ >= WATCHES) turn_ = 0;
+  Watch &w = watches_[turn_];
+  const uint16_t now = millis();
+  if (!w.port || static_cast<uint16_t>(now - w.last) < w.ms) return;
+  w.last = now;
+  findNumber(w.index);
+  const Type type = attributeType(entry_.types);
+  const Value value = valueOf(entry_);
+  IotKitReply nowhere;
+  open(nowhere);
+  crc_ = 0;
+  putValue(value, type);
+  if (w.known == crc_ && !w.fresh) return;
+  w.known = crc_;
+  w.fresh = false;
+  IotKitReply news;
+  news.port_ = w.port;
+  news.tag_ = w.tag;
+  open(news);
+  put(F("103:"));
+  putWord(entry_.text);
+  put(':');
+  putValue(value, type);
+  close();
+}
+
+void IotKit::raiseEvent(Text name, Value value, Type type) {
+  for (IotKitPort *port = &port_; port; port = port->next_) {
+    if (!(port->flags_ & IotKitPort::LISTENS)) continue;
+    IotKitReply news;
+    news.port_ = port;
+    news.tag_ = port->flags_ & IotKitPort::FRAMED ? NO_TAG : 0;
+    open(news);
+    put(F("104:"));
+    put(name);
+    put(':');
+    putResult(value, type);
+    close();
+  }
+}
+
+void IotKit::later(IotKitReply &reply) {
+  done(reply);
+  reply = current_;
+  deferred_ = true;
+  if (!reply.tag_) reply.port_->flags_ |= IotKitPort::WAITING;
+  feed();
+}
+
+void IotKit::finish(IotKitReply &reply, Value value, Type type) {
+  if (!reply) return;
+  open(reply);
+  put(F("200:Success:"));
+  putResult(value, type);
+  close();
+  if (!reply.tag_) reply.port_->flags_ &= ~IotKitPort::WAITING;
+  reply.port_ = nullptr;
+}
+
+void IotKit::feed() {
+  fed_ = millis();
+  alive_ = true;
+}
+
+void IotKit::checkDeadman() {
+  if (!alive_ || !stop_ || static_cast<uint16_t>(static_cast<uint16_t>(millis()) - fed_) < deadman_ms_) return;
+  alive_ = false;
+  stop_();
+}
+
+// ---- Lines out -------------------------------------------------------------------------------------------------
+
+void IotKit::open(const IotKitReply &to) {
+  framed_ = to.tag_;
+  out_ = nullptr;
+  if (!to) return;
+  out_ = to.port_->stream_;
+  if (!framed_) return;
+  put('$');
+  crc_ = 0;
+  put(to.tag_);
+}
+
+void IotKit::put(char c) {
+  if (framed_ || !out_) crc_ = crc16(crc_, c);
+  if (out_) out_->write(static_cast<uint8_t>(c));
+  else fingerprint_[1] += crc_;
+}
+
+void IotKit::close() {
+  if (!out_) return;
+  if (framed_) {
+    const uint16_t crc = crc_;
+    put('*');
+    putHex(crc);
+  } else {
+    put('\r');
+  }
+  put('\n');
+}
+
+void IotKit::start(Text text) {
+  if (at(address(text)) == '2') feed();
+  open(current_);
+  put(text);
+}
+
+void IotKit::answer(Text text) {
+  start(text);
+  close();
+}
+
+void IotKit::answerUsage() {
+  start(F("400:Fail:"));
+  putSignature(entry_.text, entry_.types);
+  close();
+}
+
+void IotKit::put(Text text) {
+  char c;
+  for (const char *p = address(text); (c = at(p)); p++) put(c);
+}
+
+// A text of the sketch; whatever it holds, a line stays one line.
+void IotKit::put(const char *text) {
+  if (!text) return;
+  for (char c; (c = *text); text++) put(c == '\n' || c == '\r' ? ' ' : c);
+}
+
+void IotKit::putHex(uint16_t v) {
+  for (uint8_t i = 0; i < 4; i++) {
+    const uint8_t digit = v >> 12;
+    put(digit < 10 ? '0' + digit : 'a' - 10 + digit);
+    v <<= 4;
+  }
+}
+
+void IotKit::putFingerprint() {
+  putHex(fingerprint_[0]);
+  putHex(fingerprint_[1]);
+}
+
+// digits / 10^decimals; below zero, zeros are put behind.
+void IotKit::putNumber(uint32_t digits, int8_t decimals) {
+  char text[10];
+  int8_t n = 0;
+  do text[n++] = '0' + digits % 10;
+  while (digits /= 10);
+  for (int8_t i = n > decimals ? n : decimals + 1; i-- > (decimals < 0 ? decimals : 0);) {
+    put(i >= n || i < 0 ? '0' : text[i]);
+    if (i && i == decimals) put('.');
+  }
+}
+
+void IotKit::putInteger(int32_t v) {
+  if (v < 0) put('-');
+  putNumber(v < 0 ? 0 - static_cast<uint32_t>(v) : v, 0);
+}
+
+// Up to seven digits, never with an exponent.
+void IotKit::putFloat(float v) {
+  uint32_t m;
+  memcpy(&m, &v, sizeof m);
+  if (m >> 31) put('-');
+  const uint8_t exponent = m >> 23;
+  m &= 0x7fffffUL;
+  if (exponent == 255) return put(m ? F("nan") : F("inf"));
+  if (exponent) m |= 0x800000UL;
+  // v is m * 2^two / 10^decimals
+  int16_t two = exponent - (exponent ? 150 : 149);
+  int8_t decimals = 0;
+  if (!m) two = 0;
+  while (two > 0) {
+    if (m >> 31) {
+      m /= 10;
+      decimals--;
+    } else {
+      m <<= 1;
+      two--;
+    }
+  }
+  const uint32_t ONE = 1UL << 28;  // leaves four bits to multiply by ten in
+  while (two < -28) {
+    if (m < ONE) {
+      m *= 10;
+      decimals++;
+    } else {
+      m = (m + 1) >> 1;
+      two++;
+    }
+  }
+  uint32_t digits = two ? m >> -two : m;
+  uint32_t fraction = m << (28 + two) & (ONE - 1);
+  while (fraction && digits < SEVEN_DIGITS) {
+    fraction *= 10;
+    digits = digits * 10 + (fraction >> 28);
+    fraction &= ONE - 1;
+    decimals++;
+  }
+  if (fraction >= ONE / 2) digits++;
+  while (decimals > 0 && digits % 10 == 0) {
+    digits /= 10;
+    decimals--;
+  }
+  putNumber(digits, decimals);
+}
+
+void IotKit::putValue(Value value, Type type) {
+  if (type == BOOL) put(value.i ? F("True") : F("False"));
+  else if (isText(type)) put(value.s);
+  else if (isFloat(type)) putFloat(value.f);
+  else putInteger(value.i);
+}
+
+void IotKit::putResult(Value value, Type type) {
+  if (type == NONE) put('-');
+  else putValue(value, type);
+}
+
+// Puts a word in flash; where it ends.
+const char *IotKit::putWord(const char *p) {
+  for (char c; (c = at(p)) && c != ' '; p++) put(c);
+  return p;
+}
+
+// "name argument:type -> result:type"; without the arrow for an event.
+void IotKit::putSignature(const char *p, Types types) {
+  putWord(p);
+  for (uint8_t i = 0; i < MAX_ARGUMENTS; i++) {
+    const Type type = argumentType(types, i);
+    if (!type) break;
+    p = nextName(p);
+    put(' ');
+    if (at(p) && at(p) != '-') putWord(p);
+    else put('a' + i);
+    put(':');
+    put(typeName(type));
+  }
+  if (!(types & FUNCTION)) return;
+  put(F(" ->"));
+  if (!resultType(types)) return;
+  put(F(" result:"));
+  put(typeName(resultType(types)));
+}
+
+// What `help` says of an entry.
+void IotKit::putHelp(const char *p, Types types) {
+  if (types & FUNCTION) putSignature(p, types);
+  else put(typeName(attributeType(types)));
+  putHelpText(p, types & READ_ONLY && !(types & FUNCTION));
+}
+
+// " - " and the help; that a value is read-only is added where the sketch didn't say so.
+void IotKit::putHelpText(const char *p, bool read_only) {
+  p = helpIn(p);
+  put(F(" - "));
+  read_only = read_only && !saysReadOnly(p);
+  const bool limits = bracket(p);
+  for (char c; (c = at(p)); p++) {
+    if (!read_only || !limits || at(p + 1)) put(c);
+  }
+  if (!read_only) return;
+  put(limits ? F("; ") : F(" ["));
+  put(F("read-only]"));
+}
