@@ -105,9 +105,10 @@ void IotKit::begin(Stream &stream) {
   wanted_ = NOT_FOUND;
   visit(BEGINNING);
   current_ = IotKitReply();  // nowhere: the description is only counted
-  crc_ = fingerprint_[1] = 0;
+  crc_ = sum_ = 0;
   visit(DESCRIBING);
   fingerprint_[0] = crc_;
+  fingerprint_[1] = sum_;
   current_.port_ = &port_;
   devinfo();
   alive_ = false;
@@ -612,7 +613,7 @@ void IotKit::open(const IotKitReply &to) {
 void IotKit::put(char c) {
   if (framed_ || !out_) crc_ = crc16(crc_, c);
   if (out_) out_->write(static_cast<uint8_t>(c));
-  else fingerprint_[1] += crc_;
+  else sum_ += crc_;
 }
 
 void IotKit::close() {
@@ -676,7 +677,7 @@ void IotKit::putNumber(uint32_t digits, int8_t decimals) {
   while (digits /= 10);
   for (int8_t i = n > decimals ? n : decimals + 1; i-- > (decimals < 0 ? decimals : 0);) {
     put(i >= n || i < 0 ? '0' : text[i]);
-    if (i && i == decimals) put('.');
+    if (i > 0 && i == decimals) put('.');
   }
 }
 

@@ -119,6 +119,7 @@ struct State {
   bool framed_;
   Stream *out_;  // null: only counted into the fingerprint
   uint16_t crc_;
+  uint16_t sum_;  // of all values of crc_; with it a fingerprint of 32 bits
   uint8_t lines_;
   uint16_t fingerprint_[2];
 
