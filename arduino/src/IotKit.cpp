@@ -8,16 +8,16 @@ using namespace iotkit;
 
 namespace {
 
-const char CAN = 0x18;
+const char kCancel = 0x18;
 
 // Digits that a float is shown with: what comes in with six comes out the same.
-const uint32_t SEVEN_DIGITS = 1000000;
+const uint32_t kSevenDigits = 1000000;
 
 // Tag of what answers no frame in particular: news, events, a frame that could not be read.
-const char NO_TAG = '_';
+const char kNoTag = '_';
 
 // The built-in commands in the order of Command; v1's seven first.
-const char BUILTINS[] PROGMEM =
+const char kBuiltins[] PROGMEM =
     "ping -> pong:str - Is it there?\0"
     "devinfo -> id:str - Who it is\0"
     "funcs -> names:str - All functions\0"
@@ -29,8 +29,8 @@ const char BUILTINS[] PROGMEM =
     "watch name:str ms:int -> - Tell news of an attribute\0"
     "rename specifier:str -> - Set the second half of the id\0";
 
-enum Command : uint8_t { PING, DEVINFO, FUNCS, ATTRS, SET, GET, HELP, DESCRIBE, WATCH, RENAME };
-const uint8_t V1_COMMANDS = HELP + 1;
+enum Command : uint8_t { kPing, kDevinfo, kFuncs, kAttrs, kSet, kGet, kHelp, kDescribe, kWatch, kRename };
+const uint8_t kV1Commands = kHelp + 1;
 
 // CRC-16/XMODEM.
 uint16_t crc16(uint16_t crc, uint8_t c) {
@@ -89,12 +89,12 @@ const char *helpIn(const char *text) {
 }
 
 Type argumentType(Types types, uint8_t i) {
-  return static_cast<Type>((types & ~FUNCTION) >> (TYPE_BITS * (i + 1)) & TYPE_MASK);
+  return static_cast<Type>((types & ~kFunction) >> (kTypeBits * (i + 1)) & kTypeMask);
 }
-Type resultType(Types types) { return static_cast<Type>(types & TYPE_MASK); }
-Type attributeType(Types types) { return static_cast<Type>(types & ATTRIBUTE_MASK); }
+Type resultType(Types types) { return static_cast<Type>(types & kTypeMask); }
+Type attributeType(Types types) { return static_cast<Type>(types & kAttributeMask); }
 
-bool isText(Type type) { return type == STR || type == ANY || type == CHARS; }
+bool isText(Type type) { return type == kStr || type == kAny || type == kChars; }
 
 }  // namespace
 
@@ -102,11 +102,11 @@ bool isText(Type type) { return type == STR || type == ANY || type == CHARS; }
 
 void IotKit::begin(Stream &stream) {
   port_.stream_ = &stream;
-  wanted_ = NOT_FOUND;
-  visit(BEGINNING);
+  wanted_ = kNotFound;
+  visit(kBeginning);
   current_ = IotKitReply();  // nowhere: the description is only counted
   crc_ = sum_ = 0;
-  visit(DESCRIBING);
+  visit(kDescribing);
   fingerprint_[0] = crc_;
   fingerprint_[1] = sum_;
   current_.port_ = &port_;
@@ -133,16 +133,16 @@ void IotKit::poll() {
 // Reads up to the end of one line and executes it.
 void IotKit::receive(IotKitPort &port) {
   if (!port.stream_) return;
-  while (!(port.flags_ & IotKitPort::COMPLETE)) {
+  while (!(port.flags_ & IotKitPort::kComplete)) {
     const int c = port.stream_->read();
     if (c < 0) return;
     if (c == '\n') {
-      port.flags_ |= IotKitPort::COMPLETE;
-    } else if (c == CAN) {
+      port.flags_ |= IotKitPort::kComplete;
+    } else if (c == kCancel) {
       port.length_ = 0;
-    } else if (port.length_ <= LINE_SIZE) {
+    } else if (port.length_ <= kLineSize) {
       // NUL would end the text early and hide what follows
-      port.line_[port.length_++] = c ? c : CAN;
+      port.line_[port.length_++] = c ? c : kCancel;
     }
   }
   execute(port);
@@ -154,8 +154,8 @@ void IotKit::execute(IotKitPort &port) {
   uint8_t n = port.length_;
   IotKitReply current;
   current.port_ = &port;
-  if (n > LINE_SIZE) {
-    if (*line == '$') current.tag_ = NO_TAG;
+  if (n > kLineSize) {
+    if (*line == '$') current.tag_ = kNoTag;
     current_ = current;
     answer(F("413:Line too long:-"));
   } else {
@@ -164,59 +164,59 @@ void IotKit::execute(IotKitPort &port) {
     const char *tail = line + n - 5;
     uint16_t crc;
     const bool tailed = n >= 5 && *tail == '*' && readHex(tail + 1, crc);
-    if (*line == '$' || (tailed && port.flags_ & IotKitPort::FRAMED)) {
-      current.tag_ = NO_TAG;
+    if (*line == '$' || (tailed && port.flags_ & IotKitPort::kFramed)) {
+      current.tag_ = kNoTag;
       if (tailed && *line == '$' && (isDigit(line[1]) || isLower(line[1]))) {
         uint16_t sum = 0;
         for (const char *p = line + 1; p < tail; p++) sum = crc16(sum, *p);
         if (sum == crc) current.tag_ = line[1];
       }
       current_ = current;
-      if (current.tag_ == NO_TAG) {
+      if (current.tag_ == kNoTag) {
         answer(F("400:Bad checksum:-"));
       } else {
-        port.flags_ |= IotKitPort::FRAMED | IotKitPort::LISTENS;
+        port.flags_ |= IotKitPort::kFramed | IotKitPort::kListens;
         line[n - 5] = 0;
         run(line + 2);
       }
     } else if (n) {
-      if (port.flags_ & IotKitPort::WAITING) return;
+      if (port.flags_ & IotKitPort::kWaiting) return;
       current_ = current;
       run(line);
     }
   }
   port.length_ = 0;
-  port.flags_ &= ~IotKitPort::COMPLETE;
+  port.flags_ &= ~IotKitPort::kComplete;
 }
 
 void IotKit::run(char *line) {
   char *arguments = split(line);
   if (override_ && override_(*this, line, arguments)) return;
-  const char *usage = BUILTINS;
+  const char *usage = kBuiltins;
   for (uint8_t command = 0; at(usage); command++) {
     if (isWord(usage, line)) return runBuiltin(command, usage, arguments);
     usage = next(usage);
   }
-  if (!find(line) || !(entry_.types & FUNCTION)) return answer(F("404:funcname Not Found:-"));
+  if (!find(line) || !(entry_.types & kFunction)) return answer(F("404:funcname Not Found:-"));
   call(arguments);
 }
 
 void IotKit::runBuiltin(uint8_t command, const char *usage, char *first) {
   char *second = first ? split(first) : nullptr;
   switch (command) {
-    case SET:
+    case kSet:
       if (second) return set(first, second);
       return answer(F("400:Fail:set attribute must be given a value"));
-    case WATCH:
+    case kWatch:
       if (second) return watch(first, second);
       break;
-    case GET:
+    case kGet:
       if (first && !second) return get(first);
       break;
-    case HELP:
+    case kHelp:
       if (!second) return help(first);
       break;
-    case RENAME:
+    case kRename:
       if (!second) return rename(first);
       break;
     default:
@@ -230,34 +230,34 @@ void IotKit::runBuiltin(uint8_t command, const char *usage, char *first) {
 // The built-ins without arguments.
 void IotKit::list(uint8_t command) {
   switch (command) {
-    case PING: return answer(F("200:OK:pong"));
-    case DEVINFO:
+    case kPing: return answer(F("200:OK:pong"));
+    case kDevinfo:
       if (!current_.tag_) beginSession(*current_.port_);
       return devinfo();
-    case FUNCS: {
+    case kFuncs: {
       start(F("200:FUNCS OK:"));
-      const char *name = BUILTINS;
-      for (uint8_t i = 0; i < V1_COMMANDS; i++, name = next(name)) {
+      const char *name = kBuiltins;
+      for (uint8_t i = 0; i < kV1Commands; i++, name = next(name)) {
         if (i) put(',');
         putWord(name);
       }
-      visit(LISTING_FUNCTIONS);
+      visit(kListingFunctions);
       break;
     }
-    case ATTRS:
+    case kAttrs:
       start(F("200:ATTRS OK:"));
-      visit(LISTING_ATTRIBUTES);
+      visit(kListingAttributes);
       break;
     default:
-      current_.port_->flags_ |= IotKitPort::LISTENS;
+      current_.port_->flags_ |= IotKitPort::kListens;
       lines_ = 0;
-      visit(DESCRIBING);
+      visit(kDescribing);
       start(F("200:DESCRIBE OK:"));
       putInteger(lines_);
       put(',');
       putFingerprint();
       put(',');
-      putInteger(LINE_SIZE);
+      putInteger(kLineSize);
   }
   close();
 }
@@ -266,12 +266,12 @@ void IotKit::list(uint8_t command) {
 
 void IotKit::call(char *arguments) {
   const Types types = entry_.types;
-  Value values[MAX_ARGUMENTS];
+  Value values[kMaxArguments];
   const char *name = nextName(entry_.text);
   uint8_t i = 0;
-  for (Type type; i < MAX_ARGUMENTS && (type = argumentType(types, i)); i++) {
+  for (Type type; i < kMaxArguments && (type = argumentType(types, i)); i++) {
     if (!arguments) return answerUsage();
-    const bool last = i + 1 == MAX_ARGUMENTS || !argumentType(types, i + 1);
+    const bool last = i + 1 == kMaxArguments || !argumentType(types, i + 1);
     char *rest = last && isText(type) ? nullptr : split(arguments);
     if (!check(entry_.text, name, type, arguments, values[i])) return;
     arguments = rest;
@@ -289,14 +289,14 @@ void IotKit::call(char *arguments) {
 // Reads an argument or a new value strictly and within its limits; answers if it is not so.
 bool IotKit::check(const char *limits, const char *name, Type type, const char *text, Value &value) {
   const Verdict verdict = parse(text, type, value);
-  if (verdict == UNPARSABLE) {
+  if (verdict == kUnparsable) {
     start(F("400:Bad Value:"));
     put(typeName(type));
     close();
     return false;
   }
-  const char *limit = verdict == GOOD ? brokenLimit(limits, name, type, value) : nullptr;
-  if (verdict == GOOD && !limit) return true;
+  const char *limit = verdict == kGood ? brokenLimit(limits, name, type, value) : nullptr;
+  if (verdict == kGood && !limit) return true;
   start(F("416:Out of range:"));
   if (limit) {
     for (char c; (c = at(limit)) != ']' && c != ';'; limit++) put(c);
@@ -328,11 +328,11 @@ void IotKit::set(const char *name, const char *text) {
   if (!findAttribute(name)) return answer(F("404:Attribute Not Found:-"));
   const Types types = entry_.types;
   const Type type = attributeType(types);
-  if (types & READ_ONLY || saysReadOnly(entry_.text)) return answer(F("405:Read only:-"));
+  if (types & kReadOnly || saysReadOnly(entry_.text)) return answer(F("405:Read only:-"));
   Value value;
   if (!check(entry_.text, nullptr, type, text, value)) return;
-  const uint8_t size = types >> SIZE_SHIFT;
-  if (type == CHARS && strlen(text) >= size) {
+  const uint8_t size = types >> kSizeShift;
+  if (type == kChars && strlen(text) >= size) {
     start(F("416:Out of range:at most "));
     putInteger(size - 1);
     put(F(" bytes"));
@@ -345,7 +345,7 @@ void IotKit::set(const char *name, const char *text) {
 
 void IotKit::help(const char *name) {
   if (!name) return answer(F("200:Help found:help -> helptext:str - try 'help help', 'funcs' and 'attrs'"));
-  const char *usage = BUILTINS;
+  const char *usage = kBuiltins;
   while (at(usage) && !isWord(usage, name)) usage = next(usage);
   const bool builtin = at(usage);
   if (!builtin && !find(name)) {
@@ -370,25 +370,25 @@ void IotKit::visit(Purpose purpose) {
 // Looks for the entry of this name into entry_.
 bool IotKit::find(const char *name) {
   name_ = name;
-  entry_.types = NONE;
-  visit(FINDING);
+  entry_.types = kNone;
+  visit(kFinding);
   return entry_.types;
 }
 
-bool IotKit::findAttribute(const char *name) { return find(name) && !(entry_.types & FUNCTION); }
+bool IotKit::findAttribute(const char *name) { return find(name) && !(entry_.types & kFunction); }
 
 // Looks for the entry of this number into entry_.
 void IotKit::findNumber(uint8_t index) {
   wanted_ = index;
   find("");
-  wanted_ = NOT_FOUND;
+  wanted_ = kNotFound;
 }
 
 IotKit &IotKit::entry(Text text, const void *target, Types types, Caller call) {
   const char *p = address(text);
-  const bool function = types & FUNCTION;
+  const bool function = types & kFunction;
   switch (purpose_) {
-    case FINDING:
+    case kFinding:
       matched_ = index_ == wanted_ || isWord(p, name_);
       if (matched_) {
         entry_.text = p;
@@ -399,19 +399,19 @@ IotKit &IotKit::entry(Text text, const void *target, Types types, Caller call) {
         entry_.index = index_;
       }
       break;
-    case LISTING_FUNCTIONS:
+    case kListingFunctions:
       if (!function) return *this;
       put(',');
       putWord(p);
       break;
-    case LISTING_ATTRIBUTES:
+    case kListingAttributes:
       if (function) return *this;
       if (index_) put(',');
       putWord(p);
       put(':');
       put(typeName(attributeType(types)));
       break;
-    case DESCRIBING:
+    case kDescribing:
       describeLine(function ? F("FUNC:") : F("ATTR:"));
       if (!function) {
         putWord(p);
@@ -438,28 +438,28 @@ void IotKit::describeLine(Text kind) {
 
 void IotKit::identity(Text text) {
   const char *p = address(text);
-  if (purpose_ == DESCRIBING) {
+  if (purpose_ == kDescribing) {
     p = helpIn(p);
     if (!at(p)) return;
     describeLine(F("INFO:help "));
     put(flashText(p));
     close();
   }
-  if (purpose_ == IDENTITY) {
+  if (purpose_ == kIdentity) {
     const bool renamed = isLetter(storeRead(0));
     char c;
     while ((c = at(p++)) && c != ' ' && !(renamed && c == ':')) put(c);
     if (!renamed) return;
     put(':');
-    for (uint8_t i = 0; i < STORE_SIZE && isNamePart(c = storeRead(i)); i++) put(c);
+    for (uint8_t i = 0; i < kStoreSize && isNamePart(c = storeRead(i)); i++) put(c);
   }
 }
 
 void IotKit::deadman(uint16_t ms, void (*stop)()) {
-  if (purpose_ == BEGINNING) {
+  if (purpose_ == kBeginning) {
     deadman_ms_ = ms;
     stop_ = stop;
-  } else if (purpose_ == DESCRIBING) {
+  } else if (purpose_ == kDescribing) {
     describeLine(F("INFO:deadman_ms "));
     putInteger(ms);
     close();
@@ -467,9 +467,9 @@ void IotKit::deadman(uint16_t ms, void (*stop)()) {
 }
 
 void IotKit::eventEntry(Text text, Type type) {
-  if (purpose_ != DESCRIBING) return;
+  if (purpose_ != kDescribing) return;
   describeLine(F("EVENT:"));
-  putSignature(address(text), static_cast<Types>(type) << TYPE_BITS);
+  putSignature(address(text), static_cast<Types>(type) << kTypeBits);
   putHelpText(address(text), false);
   close();
 }
@@ -478,7 +478,7 @@ void IotKit::devinfo() {
   start(F("200:DEV READY iotoy/2 "));
   putFingerprint();
   put(':');
-  visit(IDENTITY);
+  visit(kIdentity);
   close();
 }
 
@@ -486,7 +486,7 @@ void IotKit::rename(const char *specifier) {
   if (!specifier) specifier = "";
   uint8_t n = 0;
   while (isNamePart(specifier[n])) n++;
-  if (specifier[n] || n >= STORE_SIZE || (n && !isLetter(*specifier))) return answer(F("400:Bad Value:specifier"));
+  if (specifier[n] || n >= kStoreSize || (n && !isLetter(*specifier))) return answer(F("400:Bad Value:specifier"));
   do storeWrite(n, specifier[n]);  // the first character last: a name half written is none
   while (n--);
   answer(F("200:Success:-"));
@@ -496,8 +496,8 @@ void IotKit::rename(const char *specifier) {
 
 // A host that asks who we are in a plain line has just come: it gets no news that another one asked for.
 void IotKit::beginSession(IotKitPort &port) {
-  port.flags_ &= ~(IotKitPort::FRAMED | IotKitPort::LISTENS);
-  for (uint8_t i = 0; i < WATCHES; i++) {
+  port.flags_ &= ~(IotKitPort::kFramed | IotKitPort::kListens);
+  for (uint8_t i = 0; i < kWatches; i++) {
     if (watches_[i].port == &port) watches_[i].port = nullptr;
   }
 }
@@ -505,19 +505,19 @@ void IotKit::beginSession(IotKitPort &port) {
 void IotKit::watch(const char *name, const char *text) {
   if (!findAttribute(name)) return answer(F("404:Attribute Not Found:-"));
   Value ms;
-  if (!check(PSTR(""), nullptr, U16, text, ms)) return;
+  if (!check(PSTR(""), nullptr, kUint16, text, ms)) return;
   Watch *slot = nullptr;
-  for (uint8_t i = 0; i < WATCHES; i++) {
+  for (uint8_t i = 0; i < kWatches; i++) {
     Watch &w = watches_[i];
     if (w.port == current_.port_ && w.index == entry_.index) w.port = nullptr;
     if (!w.port) slot = &w;
   }
   if (ms.i) {
     if (!slot) return answer(F("503:Too many watches:-"));
-    current_.port_->flags_ |= IotKitPort::LISTENS;
+    current_.port_->flags_ |= IotKitPort::kListens;
     slot->port = current_.port_;
     slot->index = entry_.index;
-    slot->tag = current_.tag_ ? NO_TAG : 0;
+    slot->tag = current_.tag_ ? kNoTag : 0;
     slot->fresh = true;
     slot->ms = ms.i;
     slot->last = millis() - ms.i;
@@ -527,7 +527,7 @@ void IotKit::watch(const char *name, const char *text) {
 
 // Looks at one watch at a time, so that a quick one can't starve the others.
 void IotKit::sendNews() {
-  if (++turn_ >= WATCHES) turn_ = 0;
+  if (++turn_ >= kWatches) turn_ = 0;
   Watch &w = watches_[turn_];
   const uint16_t now = millis();
   if (!w.port || static_cast<uint16_t>(now - w.last) < w.ms) return;
@@ -555,10 +555,10 @@ void IotKit::sendNews() {
 
 void IotKit::raiseEvent(Text name, Value value, Type type) {
   for (IotKitPort *port = &port_; port; port = port->next_) {
-    if (!(port->flags_ & IotKitPort::LISTENS)) continue;
+    if (!(port->flags_ & IotKitPort::kListens)) continue;
     IotKitReply news;
     news.port_ = port;
-    news.tag_ = port->flags_ & IotKitPort::FRAMED ? NO_TAG : 0;
+    news.tag_ = port->flags_ & IotKitPort::kFramed ? kNoTag : 0;
     open(news);
     put(F("104:"));
     put(name);
@@ -572,7 +572,7 @@ void IotKit::later(IotKitReply &reply) {
   done(reply);
   reply = current_;
   deferred_ = true;
-  if (!reply.tag_) reply.port_->flags_ |= IotKitPort::WAITING;
+  if (!reply.tag_) reply.port_->flags_ |= IotKitPort::kWaiting;
   feed();
 }
 
@@ -582,7 +582,7 @@ void IotKit::finish(IotKitReply &reply, Value value, Type type) {
   put(F("200:Success:"));
   putResult(value, type);
   close();
-  if (!reply.tag_) reply.port_->flags_ &= ~IotKitPort::WAITING;
+  if (!reply.tag_) reply.port_->flags_ &= ~IotKitPort::kWaiting;
   reply.port_ = nullptr;
 }
 
@@ -708,9 +708,9 @@ void IotKit::putFloat(float v) {
       two--;
     }
   }
-  const uint32_t ONE = 1UL << 28;  // leaves four bits to multiply by ten in
+  const uint32_t kOne = 1UL << 28;  // leaves four bits to multiply by ten in
   while (two < -28) {
-    if (m < ONE) {
+    if (m < kOne) {
       m *= 10;
       decimals++;
     } else {
@@ -719,14 +719,14 @@ void IotKit::putFloat(float v) {
     }
   }
   uint32_t digits = two ? m >> -two : m;
-  uint32_t fraction = m << (28 + two) & (ONE - 1);
-  while (fraction && digits < SEVEN_DIGITS) {
+  uint32_t fraction = m << (28 + two) & (kOne - 1);
+  while (fraction && digits < kSevenDigits) {
     fraction *= 10;
     digits = digits * 10 + (fraction >> 28);
-    fraction &= ONE - 1;
+    fraction &= kOne - 1;
     decimals++;
   }
-  if (fraction >= ONE / 2) digits++;
+  if (fraction >= kOne / 2) digits++;
   while (decimals > 0 && digits % 10 == 0) {
     digits /= 10;
     decimals--;
@@ -735,14 +735,14 @@ void IotKit::putFloat(float v) {
 }
 
 void IotKit::putValue(Value value, Type type) {
-  if (type == BOOL) put(value.i ? F("True") : F("False"));
+  if (type == kBool) put(value.i ? F("True") : F("False"));
   else if (isText(type)) put(value.s);
   else if (isFloat(type)) putFloat(value.f);
   else putInteger(value.i);
 }
 
 void IotKit::putResult(Value value, Type type) {
-  if (type == NONE) put('-');
+  if (type == kNone) put('-');
   else putValue(value, type);
 }
 
@@ -755,7 +755,7 @@ const char *IotKit::putWord(const char *p) {
 // "name argument:type -> result:type"; without the arrow for an event.
 void IotKit::putSignature(const char *p, Types types) {
   putWord(p);
-  for (uint8_t i = 0; i < MAX_ARGUMENTS; i++) {
+  for (uint8_t i = 0; i < kMaxArguments; i++) {
     const Type type = argumentType(types, i);
     if (!type) break;
     p = nextName(p);
@@ -765,7 +765,7 @@ void IotKit::putSignature(const char *p, Types types) {
     put(':');
     put(typeName(type));
   }
-  if (!(types & FUNCTION)) return;
+  if (!(types & kFunction)) return;
   put(F(" ->"));
   if (!resultType(types)) return;
   put(F(" result:"));
@@ -774,9 +774,9 @@ void IotKit::putSignature(const char *p, Types types) {
 
 // What `help` says of an entry.
 void IotKit::putHelp(const char *p, Types types) {
-  if (types & FUNCTION) putSignature(p, types);
+  if (types & kFunction) putSignature(p, types);
   else put(typeName(attributeType(types)));
-  putHelpText(p, types & READ_ONLY && !(types & FUNCTION));
+  putHelpText(p, types & kReadOnly && !(types & kFunction));
 }
 
 // " - " and the help; that a value is read-only is added where the sketch didn't say so.

@@ -31,11 +31,11 @@ class IotKit;
 // longer line can't arrive there.
 namespace iotkit {
 #if defined(RAMEND) && RAMEND < 0x1000
-const uint8_t LINE_SIZE = 63;
-const uint8_t WATCHES = 4;
+const uint8_t kLineSize = 63;
+const uint8_t kWatches = 4;
 #else
-const uint8_t LINE_SIZE = 200;
-const uint8_t WATCHES = 16;
+const uint8_t kLineSize = 200;
+const uint8_t kWatches = 16;
 #endif
 }  // namespace iotkit
 
@@ -50,17 +50,17 @@ class IotKitPort {
   friend class IotKit;
 
   enum Flag : uint8_t {
-    FRAMED = 1,    // has carried a good frame
-    LISTENS = 2,   // its host knows v2: events may be sent unasked
-    WAITING = 4,   // a plain line was called and is not answered yet: later plain lines wait
-    COMPLETE = 8,  // line_ holds a whole line
+    kFramed = 1,    // has carried a good frame
+    kListens = 2,   // its host knows v2: events may be sent unasked
+    kWaiting = 4,   // a plain line was called and is not answered yet: later plain lines wait
+    kComplete = 8,  // line_ holds a whole line
   };
 
   Stream *stream_;
   IotKitPort *next_ = nullptr;
   uint8_t flags_ = 0;
-  uint8_t length_ = 0;  // LINE_SIZE + 1: the line is too long
-  char line_[iotkit::LINE_SIZE + 1];
+  uint8_t length_ = 0;  // kLineSize + 1: the line is too long
+  char line_[iotkit::kLineSize + 1];
 };
 
 // The answer that is still owed to a call. True while it is. See IotKit::later.
@@ -77,7 +77,7 @@ class IotKitReply {
 namespace iotkit {
 
 // What a run of the description is for.
-enum Purpose : uint8_t { BEGINNING, IDENTITY, FINDING, LISTING_ATTRIBUTES, LISTING_FUNCTIONS, DESCRIBING };
+enum Purpose : uint8_t { kBeginning, kIdentity, kFinding, kListingAttributes, kListingFunctions, kDescribing };
 
 // The entry that was looked for; types is 0 if there is none.
 struct Entry {
@@ -129,7 +129,7 @@ struct State {
   void (*stop_)();
 
   uint8_t turn_;
-  Watch watches_[WATCHES];
+  Watch watches_[kWatches];
 };
 
 }  // namespace iotkit
@@ -167,18 +167,18 @@ class IotKit : private iotkit::State {
     return entry(text, &variable, iotkit::Carried<T>::type, nullptr);
   }
   template <class T> IotKit &attribute(iotkit::Text text, const T &variable) {
-    return entry(text, &variable, iotkit::Carried<T>::type | iotkit::READ_ONLY, nullptr);
+    return entry(text, &variable, iotkit::Carried<T>::type | iotkit::kReadOnly, nullptr);
   }
   template <unsigned N> IotKit &attribute(iotkit::Text text, char (&variable)[N]) {
-    static_assert(N <= iotkit::MAX_CHARS, "iotkit: the char[] is too long");
-    return entry(text, variable, iotkit::CHARS | N << iotkit::SIZE_SHIFT, nullptr);
+    static_assert(N <= iotkit::kMaxChars, "iotkit: the char[] is too long");
+    return entry(text, variable, iotkit::kChars | N << iotkit::kSizeShift, nullptr);
   }
   IotKit &attribute(iotkit::Text text, const char *&variable) {
-    return entry(text, &variable, iotkit::STR | iotkit::READ_ONLY, nullptr);
+    return entry(text, &variable, iotkit::kStr | iotkit::kReadOnly, nullptr);
   }
   // A value that is computed when it is asked for; read-only.
   template <class R> IotKit &attribute(iotkit::Text text, R (&getter)()) {
-    return entry(text, reinterpret_cast<const void *>(getter), iotkit::Result<R>::type | iotkit::READ_ONLY,
+    return entry(text, reinterpret_cast<const void *>(getter), iotkit::Result<R>::type | iotkit::kReadOnly,
                  iotkit::Call<R>::run);
   }
   // Behind an attribute: what to run when a host has set it.
@@ -193,7 +193,7 @@ class IotKit : private iotkit::State {
 
   // An event that the sketch raises, with a value of this type or none.
   template <class T> void event(iotkit::Text text) { eventEntry(text, iotkit::Carried<T>::type); }
-  void event(iotkit::Text text) { eventEntry(text, iotkit::NONE); }
+  void event(iotkit::Text text) { eventEntry(text, iotkit::kNone); }
 
   // What to run when no valid command has come for so long. A host that holds the device keeps it going.
   void deadman(uint16_t ms, void (*stop)());
@@ -203,13 +203,13 @@ class IotKit : private iotkit::State {
   // Inside a called function: the call is answered later, by done(). A call that `reply` still owes is answered
   // first: one action ends where the next begins.
   void later(IotKitReply &reply);
-  void done(IotKitReply &reply) { finish(reply, iotkit::Value(), iotkit::NONE); }
+  void done(IotKitReply &reply) { finish(reply, iotkit::Value(), iotkit::kNone); }
   template <class T> void done(IotKitReply &reply, T result) {
     finish(reply, iotkit::Carried<T>::to(result), iotkit::Result<T>::type);
   }
 
   // Tells every host that listens. The name is that of an event in the description.
-  void raise(iotkit::Text name) { raiseEvent(name, iotkit::Value(), iotkit::NONE); }
+  void raise(iotkit::Text name) { raiseEvent(name, iotkit::Value(), iotkit::kNone); }
   template <class T> void raise(iotkit::Text name, T value) {
     raiseEvent(name, iotkit::Carried<T>::to(value), iotkit::Result<T>::type);
   }

@@ -181,9 +181,9 @@ def size(elf: Path) -> tuple[int, int]:
     """Flash and static RAM in bytes, as the Arduino IDE counts them."""
     sections = {}
     for row in run("avr-size", "-A", elf).splitlines():
-        name, *numbers = row.split()
-        if name.startswith("."):
-            sections[name] = int(numbers[0])
+        if row.startswith("."):
+            name, length, _ = row.split()
+            sections[name] = int(length)
     data = sections.get(".data", 0)
     return sections[".text"] + data, data + sections.get(".bss", 0) + sections.get(".noinit", 0)
 
@@ -204,7 +204,8 @@ def host_program(source: Path) -> Path:
     own = sources(LIBRARY / "src", ".cpp")
     with locked(BUILD / f"host-{source.stem}") as out:
         program = out / source.stem
-        if not fresh(program, [source, *own, *sources(LIBRARY / "src", ".h"), *sources(fakes, ".h")]):
+        inputs = [source, *own, *sources(LIBRARY / "src", ".h"), *sources(HERE, ".h", ".ino")]
+        if not fresh(program, inputs):
             sanitize = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-std=c++11", "-O1", "-g"]
             run("g++", *sanitize, *WARNINGS, f"-I{fakes}", f"-I{LIBRARY / 'src'}", source, *own, "-o", program)
         return program

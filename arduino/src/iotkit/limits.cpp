@@ -5,7 +5,7 @@ namespace iotkit {
 namespace {
 
 // Longest number that a limit may have, with its end.
-const uint8_t NUMBER_SIZE = 16;
+const uint8_t kNumberSize = 16;
 
 bool ends(char c) { return !c || c == ';' || c == ']'; }
 
@@ -29,21 +29,21 @@ const char *behind(const char *p, const char *word) {
 
 // Reads the number at *p, up to ".." or the end of its word; moves *p there.
 bool number(const char *&p, Type type, Value &value) {
-  char digits[NUMBER_SIZE];
+  char digits[kNumberSize];
   uint8_t n = 0;
   for (;; p++) {
     const char c = at(p);
     if (ends(c) || c == ' ' || (c == '.' && at(p + 1) == '.')) break;
-    if (n == NUMBER_SIZE - 1) return false;
+    if (n == kNumberSize - 1) return false;
     digits[n++] = c;
   }
   digits[n] = 0;
-  return parse(digits, type, value) == GOOD;
+  return parse(digits, type, value) == kGood;
 }
 
 bool outsideRange(const char *p, Type type, Value value) {
   // Limits of a small integer may lie outside of what it holds: they are read as 32 bits.
-  if (!isFloat(type)) type = I32;
+  if (!isFloat(type)) type = kInt32;
   Value low, high;
   if (!number(p, type, low) || at(p) != '.') return false;
   p += 2;
@@ -70,8 +70,8 @@ bool notAmong(const char *p, const char *text) {
 }
 
 bool breaks(const char *p, Type type, Value value) {
-  if (type == BOOL) return false;
-  if (type == STR || type == CHARS || type == ANY) return notAmong(p, value.s);
+  if (type == kBool) return false;
+  if (type == kStr || type == kChars || type == kAny) return notAmong(p, value.s);
   return outsideRange(p, type, value);
 }
 

@@ -12,18 +12,18 @@
 namespace iotkit {
 
 // Bytes kept: a specifier of up to 15 characters and its end.
-const uint8_t STORE_SIZE = 16;
+const uint8_t kStoreSize = 16;
 
 #if defined(__AVR__)
 
-inline uint8_t *storeAddress(uint8_t i) { return reinterpret_cast<uint8_t *>(E2END + 1 - STORE_SIZE + i); }
+inline uint8_t *storeAddress(uint8_t i) { return reinterpret_cast<uint8_t *>(E2END + 1 - kStoreSize + i); }
 inline char storeRead(uint8_t i) { return static_cast<char>(eeprom_read_byte(storeAddress(i))); }
 inline void storeWrite(uint8_t i, char c) { eeprom_update_byte(storeAddress(i), static_cast<uint8_t>(c)); }
 
 #else
 
 inline char *storeInRam() {
-  static char bytes[STORE_SIZE];
+  static char bytes[kStoreSize];
   return bytes;
 }
 inline char storeRead(uint8_t i) { return storeInRam()[i]; }

@@ -7,7 +7,7 @@ namespace iotkit {
 
 namespace {
 
-const uint32_t TOP = 0x80000000UL;
+const uint32_t kTop = 0x80000000UL;
 
 // A number as text says it: digits * 10^exponent. Digits beyond 32 bits only move the exponent.
 struct Decimal {
@@ -88,35 +88,35 @@ int8_t normalise(uint32_t &m, uint32_t top) {
     m <<= 1;
     places++;
   }
-  while (top < TOP && m >= top << 1) {
+  while (top < kTop && m >= top << 1) {
     m >>= 1;
     places--;
   }
   return places;
 }
 
-// The bits of the float nearest to digits * 10^exponent; correctly rounded for up to nine digits and places.
+// The bits of the float nearest to digits * 10^exponent; one beside it where the number needs more than 32 bits.
 // All bits set: too great.
 uint32_t floatBits(uint32_t m, int16_t exponent) {
   if (!m || exponent < -60) return 0;
   if (exponent > 40) return 0xffffffffUL;
-  int16_t two = -normalise(m, TOP);
+  int16_t two = -normalise(m, kTop);
   while (exponent > 0) {  // * 10/16, exact as long as four bits are free
     m = (m >> 1) + (m >> 3);
-    two += 4 - normalise(m, TOP);
+    two += 4 - normalise(m, kTop);
     exponent--;
   }
   while (exponent < 0) {
     uint32_t divisor = 1;
     do divisor *= 10;
     while (++exponent && divisor < 1000000000UL);
-    two -= normalise(m, TOP >> 1) + 31;
-    two += normalise(divisor, TOP >> 1);
+    two -= normalise(m, kTop >> 1) + 31;
+    two += normalise(divisor, kTop >> 1);
     m = divide(m, divisor);
-    two -= normalise(m, TOP);
+    two -= normalise(m, kTop);
   }
   const uint32_t rounded = m + 0x80;
-  if (rounded < m) two++, m = TOP;
+  if (rounded < m) two++, m = kTop;
   else m = rounded;
   two += 158;
   if (two <= 0) return 0;
@@ -126,44 +126,44 @@ uint32_t floatBits(uint32_t m, int16_t exponent) {
 
 Verdict parseNumber(const char *text, Type type, Value &value) {
   Decimal d;
-  if (!scan(text, d)) return UNPARSABLE;
+  if (!scan(text, d)) return kUnparsable;
   if (isFloat(type)) {
     uint32_t bits = floatBits(d.digits, d.exponent);
-    if (bits == 0xffffffffUL) return OUT_OF_RANGE;
-    if (d.negative && bits) bits |= TOP;
+    if (bits == 0xffffffffUL) return kOutOfRange;
+    if (d.negative && bits) bits |= kTop;
     memcpy(&value.f, &bits, sizeof bits);
-    return GOOD;
+    return kGood;
   }
-  if (!d.whole) return UNPARSABLE;
-  if (d.exponent || d.digits > (d.negative ? TOP : TOP - 1)) return OUT_OF_RANGE;
+  if (!d.whole) return kUnparsable;
+  if (d.exponent || d.digits > (d.negative ? kTop : kTop - 1)) return kOutOfRange;
   value.i = static_cast<int32_t>(d.negative ? 0 - d.digits : d.digits);
-  return value.i < least(type) || value.i > greatest(type) ? OUT_OF_RANGE : GOOD;
+  return value.i < least(type) || value.i > greatest(type) ? kOutOfRange : kGood;
 }
 
-const char BOOLS[] PROGMEM = "1\0true\0True\0t\0T\0" "0\0false\0False\0f\0F\0";
-const uint8_t TRUES = 5;
+const char kBools[] PROGMEM = "1\0true\0True\0t\0T\0" "0\0false\0False\0f\0F\0";
+const uint8_t kTrues = 5;
 
-const char TYPE_NAMES[] PROGMEM = "bool\0int\0float\0str\0T";
+const char kTypeNames[] PROGMEM = "bool\0int\0float\0str\0T";
 
 // The size of an integer type in bits, without its sign.
 uint8_t magnitude(Type type) {
   switch (type) {
-    case I8: return 7;
-    case U8: return 8;
-    case I16: return 15;
-    case U16: return 16;
+    case kInt8: return 7;
+    case kUint8: return 8;
+    case kInt16: return 15;
+    case kUint16: return 16;
     default: return 31;
   }
 }
 
-bool isUnsigned(Type type) { return type == U8 || type == U16 || type == U32; }
+bool isUnsigned(Type type) { return type == kUint8 || type == kUint16 || type == kUint32; }
 
 }  // namespace
 
 int32_t greatest(Type type) { return static_cast<int32_t>((1UL << magnitude(type)) - 1); }
 int32_t least(Type type) { return isUnsigned(type) ? 0 : ~greatest(type); }
 
-bool isFloat(Type type) { return type == FLOAT || type == DOUBLE; }
+bool isFloat(Type type) { return type == kFloat || type == kDouble; }
 
 int32_t order(Type type, Value value) {
   return isFloat(type) && value.i < 0 ? value.i ^ 0x7fffffffL : value.i;
@@ -182,7 +182,7 @@ uint8_t find(const char *list, const char *word) {
     if (isWord(list, word)) return i;
     list = next(list);
   }
-  return NOT_FOUND;
+  return kNotFound;
 }
 
 const char *next(const char *flash) {
@@ -191,8 +191,8 @@ const char *next(const char *flash) {
 }
 
 Text typeName(Type type) {
-  const char *name = TYPE_NAMES;
-  uint8_t i = type == BOOL ? 0 : isFloat(type) ? 2 : type == STR || type == CHARS ? 3 : type == ANY ? 4 : 1;
+  const char *name = kTypeNames;
+  uint8_t i = type == kBool ? 0 : isFloat(type) ? 2 : type == kStr || type == kChars ? 3 : type == kAny ? 4 : 1;
   while (i--) name = next(name);
   return flashText(name);
 }
@@ -200,15 +200,15 @@ Text typeName(Type type) {
 Value readVariable(const void *variable, Type type) {
   Value v;
   switch (type) {
-    case BOOL: v.i = *static_cast<const bool *>(variable); break;
-    case I8: v.i = *static_cast<const int8_t *>(variable); break;
-    case U8: v.i = *static_cast<const uint8_t *>(variable); break;
-    case I16: v.i = *static_cast<const int16_t *>(variable); break;
-    case U16: v.i = *static_cast<const uint16_t *>(variable); break;
-    case U32: v.i = carried(*static_cast<const uint32_t *>(variable)); break;
-    case DOUBLE: v.f = static_cast<float>(*static_cast<const double *>(variable)); break;
-    case STR: v.s = *static_cast<const char *const *>(variable); break;
-    case CHARS: v.s = static_cast<const char *>(variable); break;
+    case kBool: v.i = *static_cast<const bool *>(variable); break;
+    case kInt8: v.i = *static_cast<const int8_t *>(variable); break;
+    case kUint8: v.i = *static_cast<const uint8_t *>(variable); break;
+    case kInt16: v.i = *static_cast<const int16_t *>(variable); break;
+    case kUint16: v.i = *static_cast<const uint16_t *>(variable); break;
+    case kUint32: v.i = carried(*static_cast<const uint32_t *>(variable)); break;
+    case kDouble: v.f = static_cast<float>(*static_cast<const double *>(variable)); break;
+    case kStr: v.s = *static_cast<const char *const *>(variable); break;
+    case kChars: v.s = static_cast<const char *>(variable); break;
     default: memcpy(&v, variable, 4);  // I32, FLOAT
   }
   return v;
@@ -216,26 +216,26 @@ Value readVariable(const void *variable, Type type) {
 
 void writeVariable(void *variable, Type type, Value value) {
   switch (type) {
-    case BOOL: *static_cast<bool *>(variable) = value.i; break;
-    case I8:
-    case U8: *static_cast<uint8_t *>(variable) = static_cast<uint8_t>(value.i); break;
-    case I16:
-    case U16: *static_cast<uint16_t *>(variable) = static_cast<uint16_t>(value.i); break;
-    case DOUBLE: *static_cast<double *>(variable) = value.f; break;
-    case CHARS: strcpy(static_cast<char *>(variable), value.s); break;
+    case kBool: *static_cast<bool *>(variable) = value.i; break;
+    case kInt8:
+    case kUint8: *static_cast<uint8_t *>(variable) = static_cast<uint8_t>(value.i); break;
+    case kInt16:
+    case kUint16: *static_cast<uint16_t *>(variable) = static_cast<uint16_t>(value.i); break;
+    case kDouble: *static_cast<double *>(variable) = value.f; break;
+    case kChars: strcpy(static_cast<char *>(variable), value.s); break;
     default: memcpy(variable, &value, 4);  // I32, U32, FLOAT
   }
 }
 
 Verdict parse(const char *text, Type type, Value &value) {
-  if (type == BOOL) {
-    const uint8_t i = find(BOOLS, text);
-    value.i = i < TRUES;
-    return i == NOT_FOUND ? UNPARSABLE : GOOD;
+  if (type == kBool) {
+    const uint8_t i = find(kBools, text);
+    value.i = i < kTrues;
+    return i == kNotFound ? kUnparsable : kGood;
   }
-  if (type == STR || type == ANY || type == CHARS) {
+  if (type == kStr || type == kAny || type == kChars) {
     value.s = text;
-    return GOOD;
+    return kGood;
   }
   return parseNumber(text, type, value);
 }

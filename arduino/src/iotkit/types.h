@@ -11,29 +11,31 @@ struct IotAny {
 
 namespace iotkit {
 
+// Constants are not written in capitals: the headers of boards define macros of such names.
+
 // How a C++ type is kept in memory. The first eight fit a signature of three bits each, which is all that an
 // AVR's functions need.
-enum Type : uint8_t { NONE, BOOL, I16, U16, I32, FLOAT, STR, ANY, U32, I8, U8, DOUBLE, CHARS };
+enum Type : uint8_t { kNone, kBool, kInt16, kUint16, kInt32, kFloat, kStr, kAny, kUint32, kInt8, kUint8, kDouble, kChars };
 
-// The types of a function in one number: the result in the lowest bits, then the arguments. FUNCTION is set for
-// whatever is called or raised; without it the number is the type of an attribute, with READ_ONLY, and the size
-// of a char[] from bit SIZE_SHIFT on.
+// The types of a function in one number: the result in the lowest bits, then the arguments. kFunction is set for
+// whatever is called or raised; without it the number is the type of an attribute, with kReadOnly, and the size
+// of a char[] from bit kSizeShift on.
 #if defined(__AVR__)
 typedef uint16_t Types;
-const uint8_t TYPE_BITS = 3;
-const uint8_t MAX_ARGUMENTS = 4;
-const Types FUNCTION = 0x8000;
+const uint8_t kTypeBits = 3;
+const uint8_t kMaxArguments = 4;
+const Types kFunction = 0x8000;
 #else
 typedef uint32_t Types;
-const uint8_t TYPE_BITS = 4;
-const uint8_t MAX_ARGUMENTS = 6;
-const Types FUNCTION = 0x80000000u;
+const uint8_t kTypeBits = 4;
+const uint8_t kMaxArguments = 6;
+const Types kFunction = 0x80000000u;
 #endif
-const uint8_t TYPE_MASK = (1 << TYPE_BITS) - 1;
-const Types READ_ONLY = 0x10;
-const Types ATTRIBUTE_MASK = 0x0f;
-const uint8_t SIZE_SHIFT = 8;
-const uint8_t MAX_CHARS = 127;
+const uint8_t kTypeMask = (1 << kTypeBits) - 1;
+const Types kReadOnly = 0x10;
+const Types kAttributeMask = 0x0f;
+const uint8_t kSizeShift = 8;
+const uint8_t kMaxChars = 127;
 
 // One value of any type: integers and bool in i, text in s.
 union Value {
@@ -47,9 +49,9 @@ typedef void (*Function)();
 typedef Value (*Caller)(Function function, const Value *arguments);
 
 // What a piece of text is as a value of some type.
-enum Verdict : uint8_t { GOOD, UNPARSABLE, OUT_OF_RANGE };
+enum Verdict : uint8_t { kGood, kUnparsable, kOutOfRange };
 
-// Reads the whole of `text` strictly: no blanks, nothing behind. OUT_OF_RANGE: well formed, but too much for it.
+// Reads the whole of `text` strictly: no blanks, nothing behind. kOutOfRange: well formed, but too much for it.
 Verdict parse(const char *text, Type type, Value &value);
 
 // The least and the greatest number an integer type holds (and the wire carries).
@@ -73,7 +75,7 @@ bool isFloat(Type type);
 bool isWord(const char *flash, const char *word);
 
 // The number of the text in a list in flash (each text ended by NUL, the list by one more) that isWord.
-const uint8_t NOT_FOUND = 255;
+const uint8_t kNotFound = 255;
 uint8_t find(const char *list, const char *word);
 
 // Where the text behind this one in a list starts.
@@ -81,25 +83,25 @@ const char *next(const char *flash);
 
 // ---- C++ types -> Type, C++ values <-> Value ------------------------------------------------------------------
 
-template <bool SIGNED, unsigned SIZE> struct IntegerType;
-template <> struct IntegerType<true, 1> { static const Type value = I8; };
-template <> struct IntegerType<false, 1> { static const Type value = U8; };
-template <> struct IntegerType<true, 2> { static const Type value = I16; };
-template <> struct IntegerType<false, 2> { static const Type value = U16; };
-template <> struct IntegerType<true, 4> { static const Type value = I32; };
-template <> struct IntegerType<false, 4> { static const Type value = U32; };
+template <bool kSigned, unsigned kSize> struct IntegerType;
+template <> struct IntegerType<true, 1> { static const Type value = kInt8; };
+template <> struct IntegerType<false, 1> { static const Type value = kUint8; };
+template <> struct IntegerType<true, 2> { static const Type value = kInt16; };
+template <> struct IntegerType<false, 2> { static const Type value = kUint16; };
+template <> struct IntegerType<true, 4> { static const Type value = kInt32; };
+template <> struct IntegerType<false, 4> { static const Type value = kUint32; };
 
 // The wire carries 32 bits with a sign: a greater number is the greatest, not a negative one.
 inline int32_t carried(int32_t v) { return v; }
 inline int32_t carried(uint32_t v) { return v > 0x7fffffffUL ? 0x7fffffffL : static_cast<int32_t>(v); }
 
 template <class T> struct Integer {
-  static const bool SIGNED = static_cast<T>(-1) < static_cast<T>(1);
-  static const Type type = IntegerType<SIGNED, sizeof(T)>::value;
+  static const bool kSigned = static_cast<T>(-1) < static_cast<T>(1);
+  static const Type type = IntegerType<kSigned, sizeof(T)>::value;
   static T from(Value v) { return static_cast<T>(v.i); }
   static Value to(T v) {
     Value r;
-    r.i = sizeof(T) == 4 && !SIGNED ? carried(static_cast<uint32_t>(v)) : static_cast<int32_t>(v);
+    r.i = sizeof(T) == 4 && !kSigned ? carried(static_cast<uint32_t>(v)) : static_cast<int32_t>(v);
     return r;
   }
 };
@@ -118,12 +120,12 @@ template <> struct Carried<long> : Integer<long> {};
 template <> struct Carried<unsigned long> : Integer<unsigned long> {};
 #endif
 template <> struct Carried<bool> {
-  static const Type type = BOOL;
+  static const Type type = kBool;
   static bool from(Value v) { return v.i; }
   static Value to(bool v) { return Integer<int>::to(v); }
 };
 template <> struct Carried<float> {
-  static const Type type = FLOAT;
+  static const Type type = kFloat;
   static float from(Value v) { return v.f; }
   static Value to(float v) {
     Value r;
@@ -132,12 +134,12 @@ template <> struct Carried<float> {
   }
 };
 template <> struct Carried<double> {
-  static const Type type = sizeof(double) == 4 ? FLOAT : DOUBLE;
+  static const Type type = sizeof(double) == 4 ? kFloat : kDouble;
   static double from(Value v) { return v.f; }
   static Value to(double v) { return Carried<float>::to(static_cast<float>(v)); }
 };
 template <> struct Carried<const char *> {
-  static const Type type = STR;
+  static const Type type = kStr;
   static const char *from(Value v) { return v.s; }
   static Value to(const char *v) {
     Value r;
@@ -146,7 +148,7 @@ template <> struct Carried<const char *> {
   }
 };
 template <> struct Carried<IotAny> {
-  static const Type type = ANY;
+  static const Type type = kAny;
   static IotAny from(Value v) { return IotAny{v.s}; }
   static Value to(IotAny v) { return Carried<const char *>::to(v.text); }
 };
@@ -154,21 +156,21 @@ template <> struct Carried<IotAny> {
 // The type of a result. Small integers widen, so that a signature of three bits holds them.
 template <class R> struct Result {
   static const Type own = Carried<R>::type;
-  static const Type type = own == I8 || own == U8 ? I16 : own == U32 ? I32 : own == DOUBLE ? FLOAT : own;
+  static const Type type = own == kInt8 || own == kUint8 ? kInt16 : own == kUint32 ? kInt32 : own == kDouble ? kFloat : own;
 };
-template <> struct Result<void> { static const Type type = NONE; };
+template <> struct Result<void> { static const Type type = kNone; };
 
 // The types of arguments, packed.
 template <class... A> struct Packed;
 template <> struct Packed<> { static const Types value = 0; };
-template <class A, class... REST> struct Packed<A, REST...> {
-  static_assert(Carried<A>::type <= TYPE_MASK, "on this board an argument is int, unsigned, long, bool, float or const char *");
-  static const Types value = Carried<A>::type | Packed<REST...>::value << TYPE_BITS;
+template <class A, class... Rest> struct Packed<A, Rest...> {
+  static_assert(Carried<A>::type <= kTypeMask, "on this board an argument is int, unsigned, long, bool, float or const char *");
+  static const Types value = Carried<A>::type | Packed<Rest...>::value << kTypeBits;
 };
 
 template <class R, class... A> struct Signature {
-  static_assert(sizeof...(A) <= MAX_ARGUMENTS, "too many arguments for this board");
-  static const Types value = FUNCTION | Result<R>::type | Packed<A...>::value << TYPE_BITS;
+  static_assert(sizeof...(A) <= kMaxArguments, "too many arguments for this board");
+  static const Types value = kFunction | Result<R>::type | Packed<A...>::value << kTypeBits;
 };
 
 // ---- The callers, one for each signature -----------------------------------------------------------------------

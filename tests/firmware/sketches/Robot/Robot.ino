@@ -4,7 +4,8 @@
 const uint8_t MOTOR = 13;
 
 int speed = 80;
-long far = 0;
+int32_t far = 0;
+float ratio = 0;
 unsigned steps = 0;
 uint8_t small = 0;
 int angle = 0;
@@ -22,7 +23,7 @@ void describe(IotKit &device);
 IotKit device(describe);
 
 int distance() { return analogRead(A0); }
-unsigned long huge() { return 4000000000UL; }
+uint32_t huge() { return 4000000000UL; }
 const char *empty() { return ""; }
 const char *lines() { return "two\r\nlines"; }
 
@@ -50,6 +51,7 @@ void describe(IotKit &device) {
   device.deadman(500, stop);
   device.attribute(F("speed - How fast [0..255]"), speed).onChange(count);
   device.attribute(F("far - A long"), far);
+  device.attribute(F("ratio - A float without limits"), ratio);
   device.attribute(F("steps - Unsigned"), steps);
   device.attribute(F("small - A byte"), small);
   device.attribute(F("angle - A servo's [-90..90 step 5]"), angle);
