@@ -6,10 +6,11 @@ import binascii
 import json
 import subprocess
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Queue
+from queue import Empty, Queue
 from typing import Any
 
 CYCLES_PER_MS = 16_000
@@ -146,9 +147,13 @@ class LiveBoard:
             self._changes.put((name, int(cycle), int(level)))
 
     def pin(self, name: str, level: int, timeout: float) -> int:
-        """Wait until the pin changes to this level; the cycle."""
+        """Wait until the pin changes to this level; the cycle. LookupError if it doesn't in time."""
+        end = time.monotonic() + timeout
         while True:
-            changed, cycle, now = self._changes.get(timeout=timeout)
+            try:
+                changed, cycle, now = self._changes.get(timeout=max(0, end - time.monotonic()))
+            except Empty:
+                raise LookupError(f"{name} did not become {level} within {timeout} s") from None
             if (changed, now) == (name, level):
                 return cycle
 
