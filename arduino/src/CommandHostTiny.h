@@ -111,7 +111,12 @@ class CommandHostTiny {
     }
     for (const char *list = host.funcs(); (list = next(list, name, type));) {
       device.describeLine(F("FUNC:"));
-      host.putHelp(name);
+      if (host.has_help(name)) {
+        host.putHelp(name);
+      } else {
+        device.put(name);
+        device.put(F(" -> - "));
+      }
       device.close();
     }
   }

@@ -2,6 +2,9 @@
 // out (open, put, close). The sketch's description is run to find an entry or to list them all (visit, entry).
 #include "IotKit.h"
 
+#include <math.h>
+#include <string.h>
+
 #include "iotkit/limits.h"
 
 using namespace iotkit;
@@ -10,24 +13,27 @@ namespace {
 
 const char kCancel = 0x18;
 
-// Digits that a float is shown with: what comes in with six comes out the same.
-const uint32_t kSevenDigits = 1000000;
+// A float is shown with seven digits: what comes in with six comes out the same.
+const float kSevenDigits = 1e6;
+const float kTooGreat = 2e9;     // for lround
+const int8_t kMaxDecimals = 38;  // what a power of ten can be
 
 // Tag of what answers no frame in particular: news, events, a frame that could not be read.
 const char kNoTag = '_';
 
-// The built-in commands in the order of Command; v1's seven first.
-const char kBuiltins[] PROGMEM =
-    "ping -> pong:str - Is it there?\0"
-    "devinfo -> id:str - Who it is\0"
-    "funcs -> names:str - All functions\0"
-    "attrs -> names:str - All attributes\0"
-    "set name:str value:T -> - Set an attribute\0"
-    "get name:str -> value:T - Read an attribute\0"
-    "help name:str -> text:str - What a name stands for\0"
-    "describe -> - Everything at one go\0"
-    "watch name:str ms:int -> - Tell news of an attribute\0"
-    "rename specifier:str -> - Set the second half of the id\0";
+// The built-in commands in the order of Command, v1's seven first, and what help says behind their names.
+const char kBuiltins[] PROGMEM = "ping\0devinfo\0funcs\0attrs\0set\0get\0help\0describe\0watch\0rename\0";
+const char kBuiltinHelp[] PROGMEM =
+    "-> pong:str - Is it there?\0"
+    "-> id:str - Who it is\0"
+    "-> names:str - All functions\0"
+    "-> names:str - All attributes\0"
+    "name:str value:T -> - Set an attribute\0"
+    "name:str -> value:T - Read an attribute\0"
+    "name:str -> text:str - What a name stands for\0"
+    "-> - Everything at one go\0"
+    "name:str ms:int -> - Tell news of an attribute\0"
+    "specifier:str -> - Set the second half of the id";
 
 enum Command : uint8_t { kPing, kDevinfo, kFuncs, kAttrs, kSet, kGet, kHelp, kDescribe, kWatch, kRename };
 const uint8_t kV1Commands = kHelp + 1;
@@ -192,16 +198,13 @@ void IotKit::execute(IotKitPort &port) {
 void IotKit::run(char *line) {
   char *arguments = split(line);
   if (override_ && override_(*this, line, arguments)) return;
-  const char *usage = kBuiltins;
-  for (uint8_t command = 0; at(usage); command++) {
-    if (isWord(usage, line)) return runBuiltin(command, usage, arguments);
-    usage = next(usage);
-  }
+  const uint8_t command = iotkit::find(kBuiltins, line);
+  if (command != kNotFound) return runBuiltin(command, arguments);
   if (!find(line) || !(entry_.types & kFunction)) return answer(F("404:funcname Not Found:-"));
   call(arguments);
 }
 
-void IotKit::runBuiltin(uint8_t command, const char *usage, char *first) {
+void IotKit::runBuiltin(uint8_t command, char *first) {
   char *second = first ? split(first) : nullptr;
   switch (command) {
     case kSet:
@@ -223,8 +226,18 @@ void IotKit::runBuiltin(uint8_t command, const char *usage, char *first) {
       if (!first) return list(command);
   }
   start(F("400:Fail:"));
-  while (at(usage) != ' ' || at(usage + 1) != '-' || at(usage + 2) != ' ') put(at(usage++));
+  putBuiltin(command, false);
   close();
+}
+
+// "name argument:type -> result:type", and " - help" where it is wanted.
+void IotKit::putBuiltin(uint8_t command, bool whole) {
+  put(flashText(item(kBuiltins, command)));
+  put(' ');
+  for (const char *p = item(kBuiltinHelp, command); at(p); p++) {
+    if (!whole && at(p) == ' ' && at(p + 1) == '-' && at(p + 2) == ' ') return;
+    put(at(p));
+  }
 }
 
 // The built-ins without arguments.
@@ -236,10 +249,9 @@ void IotKit::list(uint8_t command) {
       return devinfo();
     case kFuncs: {
       start(F("200:FUNCS OK:"));
-      const char *name = kBuiltins;
-      for (uint8_t i = 0; i < kV1Commands; i++, name = next(name)) {
+      for (uint8_t i = 0; i < kV1Commands; i++) {
         if (i) put(',');
-        putWord(name);
+        put(flashText(item(kBuiltins, i)));
       }
       visit(kListingFunctions);
       break;
@@ -317,7 +329,7 @@ Value IotKit::valueOf(const Entry &entry) {
 }
 
 void IotKit::get(const char *name) {
-  if (!findAttribute(name)) return answer(F("404:Attribute Not Found:-"));
+  if (!findAttribute(name)) return;
   const Value value = valueOf(entry_);  // before the answer is begun: a getter may raise an event
   start(F("200:Found:"));
   putValue(value, attributeType(entry_.types));
@@ -325,7 +337,7 @@ void IotKit::get(const char *name) {
 }
 
 void IotKit::set(const char *name, const char *text) {
-  if (!findAttribute(name)) return answer(F("404:Attribute Not Found:-"));
+  if (!findAttribute(name)) return;
   const Types types = entry_.types;
   const Type type = attributeType(types);
   if (types & kReadOnly || saysReadOnly(entry_.text)) return answer(F("405:Read only:-"));
@@ -340,20 +352,18 @@ void IotKit::set(const char *name, const char *text) {
   }
   writeVariable(entry_.target, type, value);
   if (entry_.hook) entry_.hook();
-  answer(F("200:Success:-"));
+  succeed();
 }
 
 void IotKit::help(const char *name) {
   if (!name) return answer(F("200:Help found:help -> helptext:str - try 'help help', 'funcs' and 'attrs'"));
-  const char *usage = kBuiltins;
-  while (at(usage) && !isWord(usage, name)) usage = next(usage);
-  const bool builtin = at(usage);
-  if (!builtin && !find(name)) {
+  const uint8_t builtin = iotkit::find(kBuiltins, name);
+  if (builtin == kNotFound && !find(name)) {
     start(F("404:No help found:"));
     put(name);
   } else {
     start(F("200:Help found:"));
-    if (builtin) put(flashText(usage));
+    if (builtin != kNotFound) putBuiltin(builtin, true);
     else putHelp(entry_.text, entry_.types);
   }
   close();
@@ -375,43 +385,48 @@ bool IotKit::find(const char *name) {
   return entry_.types;
 }
 
-bool IotKit::findAttribute(const char *name) { return find(name) && !(entry_.types & kFunction); }
+// Looks for an attribute into entry_; answers if there is none.
+bool IotKit::findAttribute(const char *name) {
+  const bool found = find(name) && !(entry_.types & kFunction);
+  if (!found) answer(F("404:Attribute Not Found:-"));
+  return found;
+}
 
 // Looks for the entry of this number into entry_.
-void IotKit::findNumber(uint8_t index) {
-  wanted_ = index;
+void IotKit::findNumber(uint8_t number) {
+  wanted_ = number - 1;
   find("");
   wanted_ = kNotFound;
 }
 
+// Run for each entry of each command, and so kept short.
 IotKit &IotKit::entry(Text text, const void *target, Types types, Caller call) {
-  const char *p = address(text);
+  if (purpose_ == kFinding) {
+    matched_ = index_++ == wanted_ || (at(address(text)) == *name_ && isWord(address(text), name_));
+    if (matched_) entry_ = {address(text), const_cast<void *>(target), call, nullptr, types, index_};
+  } else if (purpose_ >= kListingAttributes) {
+    list(address(text), types);
+  }
+  return *this;
+}
+
+// Puts an entry where the entries are listed or described.
+void IotKit::list(const char *p, Types types) {
   const bool function = types & kFunction;
   switch (purpose_) {
-    case kFinding:
-      matched_ = index_ == wanted_ || isWord(p, name_);
-      if (matched_) {
-        entry_.text = p;
-        entry_.target = const_cast<void *>(target);
-        entry_.types = types;
-        entry_.call = call;
-        entry_.hook = nullptr;
-        entry_.index = index_;
-      }
-      break;
     case kListingFunctions:
-      if (!function) return *this;
+      if (!function) return;
       put(',');
       putWord(p);
       break;
     case kListingAttributes:
-      if (function) return *this;
-      if (index_) put(',');
+      if (function) return;
+      if (index_++) put(',');
       putWord(p);
       put(':');
       put(typeName(attributeType(types)));
       break;
-    case kDescribing:
+    default:
       describeLine(function ? F("FUNC:") : F("ATTR:"));
       if (!function) {
         putWord(p);
@@ -419,18 +434,13 @@ IotKit &IotKit::entry(Text text, const void *target, Types types, Caller call) {
       }
       putHelp(p, types);
       close();
-      break;
-    default:
-      break;
   }
-  index_++;
-  return *this;
 }
 
 // Begins a line of the description.
 void IotKit::describeLine(Text kind) {
   checkDeadman();  // a long description must not keep a robot going
-  open(current_);
+  open(current_.port_, current_.tag_);
   put(F("102:"));
   put(kind);
   lines_++;
@@ -489,7 +499,7 @@ void IotKit::rename(const char *specifier) {
   if (specifier[n] || n >= kStoreSize || (n && !isLetter(*specifier))) return answer(F("400:Bad Value:specifier"));
   do storeWrite(n, specifier[n]);  // the first character last: a name half written is none
   while (n--);
-  answer(F("200:Success:-"));
+  succeed();
 }
 
 // ---- What comes by itself --------------------------------------------------------------------------------------
@@ -503,49 +513,46 @@ void IotKit::beginSession(IotKitPort &port) {
 }
 
 void IotKit::watch(const char *name, const char *text) {
-  if (!findAttribute(name)) return answer(F("404:Attribute Not Found:-"));
+  if (!findAttribute(name)) return;
   Value ms;
   if (!check(PSTR(""), nullptr, kUint16, text, ms)) return;
   Watch *slot = nullptr;
   for (uint8_t i = 0; i < kWatches; i++) {
     Watch &w = watches_[i];
-    if (w.port == current_.port_ && w.index == entry_.index) w.port = nullptr;
+    if (w.port == current_.port_ && w.number == entry_.number) w.port = nullptr;
     if (!w.port) slot = &w;
   }
   if (ms.i) {
     if (!slot) return answer(F("503:Too many watches:-"));
     current_.port_->flags_ |= IotKitPort::kListens;
     slot->port = current_.port_;
-    slot->index = entry_.index;
+    slot->number = entry_.number;
     slot->tag = current_.tag_ ? kNoTag : 0;
     slot->fresh = true;
     slot->ms = ms.i;
     slot->last = millis() - ms.i;
   }
-  answer(F("200:Success:-"));
+  succeed();
 }
 
 // Looks at one watch at a time, so that a quick one can't starve the others.
 void IotKit::sendNews() {
   if (++turn_ >= kWatches) turn_ = 0;
   Watch &w = watches_[turn_];
+  if (!w.port) return;
   const uint16_t now = millis();
-  if (!w.port || static_cast<uint16_t>(now - w.last) < w.ms) return;
+  if (static_cast<uint16_t>(now - w.last) < w.ms) return;
   w.last = now;
-  findNumber(w.index);
+  findNumber(w.number);
   const Type type = attributeType(entry_.types);
   const Value value = valueOf(entry_);
-  IotKitReply nowhere;
-  open(nowhere);
+  open(nullptr, 0);
   crc_ = 0;
   putValue(value, type);
   if (w.known == crc_ && !w.fresh) return;
   w.known = crc_;
   w.fresh = false;
-  IotKitReply news;
-  news.port_ = w.port;
-  news.tag_ = w.tag;
-  open(news);
+  open(w.port, w.tag);
   put(F("103:"));
   putWord(entry_.text);
   put(':');
@@ -556,10 +563,7 @@ void IotKit::sendNews() {
 void IotKit::raiseEvent(Text name, Value value, Type type) {
   for (IotKitPort *port = &port_; port; port = port->next_) {
     if (!(port->flags_ & IotKitPort::kListens)) continue;
-    IotKitReply news;
-    news.port_ = port;
-    news.tag_ = port->flags_ & IotKitPort::kFramed ? kNoTag : 0;
-    open(news);
+    open(port, port->flags_ & IotKitPort::kFramed ? kNoTag : 0);
     put(F("104:"));
     put(name);
     put(':');
@@ -578,7 +582,7 @@ void IotKit::later(IotKitReply &reply) {
 
 void IotKit::finish(IotKitReply &reply, Value value, Type type) {
   if (!reply) return;
-  open(reply);
+  open(reply.port_, reply.tag_);
   put(F("200:Success:"));
   putResult(value, type);
   close();
@@ -586,34 +590,35 @@ void IotKit::finish(IotKitReply &reply, Value value, Type type) {
   reply.port_ = nullptr;
 }
 
+// A valid command has come.
 void IotKit::feed() {
+  if (!stop_) return;
   fed_ = millis();
   alive_ = true;
 }
 
 void IotKit::checkDeadman() {
-  if (!alive_ || !stop_ || static_cast<uint16_t>(static_cast<uint16_t>(millis()) - fed_) < deadman_ms_) return;
+  if (!alive_ || static_cast<uint16_t>(static_cast<uint16_t>(millis()) - fed_) < deadman_ms_) return;
   alive_ = false;
   stop_();
 }
 
 // ---- Lines out -------------------------------------------------------------------------------------------------
 
-void IotKit::open(const IotKitReply &to) {
-  framed_ = to.tag_;
-  out_ = nullptr;
-  if (!to) return;
-  out_ = to.port_->stream_;
-  if (!framed_) return;
+// Begins a line to this port, or to none where only its CRC is wanted; `tag` makes it a frame.
+void IotKit::open(IotKitPort *port, char tag) {
+  out_ = port ? port->stream_ : nullptr;
+  framed_ = tag;
+  if (!tag) return;
   put('$');
   crc_ = 0;
-  put(to.tag_);
+  put(tag);
 }
 
 void IotKit::put(char c) {
-  if (framed_ || !out_) crc_ = crc16(crc_, c);
   if (out_) out_->write(static_cast<uint8_t>(c));
-  else sum_ += crc_;
+  crc_ = crc16(crc_, c);
+  sum_ += crc_;
 }
 
 void IotKit::close() {
@@ -630,7 +635,7 @@ void IotKit::close() {
 
 void IotKit::start(Text text) {
   if (at(address(text)) == '2') feed();
-  open(current_);
+  open(current_.port_, current_.tag_);
   put(text);
 }
 
@@ -638,6 +643,8 @@ void IotKit::answer(Text text) {
   start(text);
   close();
 }
+
+void IotKit::succeed() { answer(F("200:Success:-")); }
 
 void IotKit::answerUsage() {
   start(F("400:Fail:"));
@@ -686,47 +693,25 @@ void IotKit::putInteger(int32_t v) {
   putNumber(v < 0 ? 0 - static_cast<uint32_t>(v) : v, 0);
 }
 
-// Up to seven digits, never with an exponent.
+// Up to seven digits, more only before the point, never with an exponent.
 void IotKit::putFloat(float v) {
-  uint32_t m;
-  memcpy(&m, &v, sizeof m);
-  if (m >> 31) put('-');
-  const uint8_t exponent = m >> 23;
-  m &= 0x7fffffUL;
-  if (exponent == 255) return put(m ? F("nan") : F("inf"));
-  if (exponent) m |= 0x800000UL;
-  // v is m * 2^two / 10^decimals
-  int16_t two = exponent - (exponent ? 150 : 149);
+  if (isnan(v)) return put(F("nan"));
+  if (v < 0) {
+    put('-');
+    v = -v;
+  }
+  if (isinf(v)) return put(F("inf"));
   int8_t decimals = 0;
-  if (!m) two = 0;
-  while (two > 0) {
-    if (m >> 31) {
-      m /= 10;
-      decimals--;
-    } else {
-      m <<= 1;
-      two--;
-    }
+  while (v >= kTooGreat) {
+    v /= 10;
+    decimals--;
   }
-  const uint32_t kOne = 1UL << 28;  // leaves four bits to multiply by ten in
-  while (two < -28) {
-    if (m < kOne) {
-      m *= 10;
-      decimals++;
-    } else {
-      m = (m + 1) >> 1;
-      two++;
-    }
-  }
-  uint32_t digits = two ? m >> -two : m;
-  uint32_t fraction = m << (28 + two) & (kOne - 1);
-  while (fraction && digits < kSevenDigits) {
-    fraction *= 10;
-    digits = digits * 10 + (fraction >> 28);
-    fraction &= kOne - 1;
+  float power = 1;  // exact up to 10^10
+  while (v && v * power < kSevenDigits && decimals < kMaxDecimals) {
+    power *= 10;
     decimals++;
   }
-  if (fraction >= kOne / 2) digits++;
+  uint32_t digits = lround(v * power);
   while (decimals > 0 && digits % 10 == 0) {
     digits /= 10;
     decimals--;

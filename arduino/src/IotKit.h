@@ -83,16 +83,16 @@ enum Purpose : uint8_t { kBeginning, kIdentity, kFinding, kListingAttributes, kL
 struct Entry {
   const char *text;
   void *target;
-  Types types;
   Caller call;
   void (*hook)();
-  uint8_t index;
+  Types types;
+  uint8_t number;  // from 1 on
 };
 
 // An attribute whose news a host asked for.
 struct Watch {
   IotKitPort *port;  // null: free
-  uint8_t index;
+  uint8_t number;    // of its entry
   char tag;  // of its news
   bool fresh;
   uint16_t ms;
@@ -102,12 +102,10 @@ struct Watch {
 
 // All that the engine keeps, so that it starts as zeros.
 struct State {
-  IotKitPort port_;
-
   // The run of the description.
   Purpose purpose_;
   bool matched_;   // the entry declared last is the one looked for
-  uint8_t index_;  // of the next entry
+  uint8_t index_;  // of the next entry, from 0 on
   uint8_t wanted_;
   const char *name_;
   Entry entry_;
@@ -129,6 +127,8 @@ struct State {
   void (*stop_)();
 
   uint8_t turn_;
+  // The great ones last: an AVR reaches the first 64 bytes of an object in one instruction.
+  IotKitPort port_;
   Watch watches_[kWatches];
 };
 
@@ -225,10 +225,12 @@ class IotKit : private iotkit::State {
   // The description.
   IotKit &entry(iotkit::Text text, const void *target, iotkit::Types types, iotkit::Caller call);
   void eventEntry(iotkit::Text text, iotkit::Type type);
+  // Not inlined into entry, which is run often and must not save the registers that this needs.
+  __attribute__((noinline)) void list(const char *text, iotkit::Types types);
   void visit(iotkit::Purpose purpose);
   bool find(const char *name);
   bool findAttribute(const char *name);
-  void findNumber(uint8_t index);
+  void findNumber(uint8_t number);
   void describeLine(iotkit::Text kind);
   iotkit::Value valueOf(const iotkit::Entry &entry);
 
@@ -236,7 +238,8 @@ class IotKit : private iotkit::State {
   void receive(IotKitPort &port);
   void execute(IotKitPort &port);
   void run(char *line);
-  void runBuiltin(uint8_t command, const char *usage, char *first);
+  void runBuiltin(uint8_t command, char *first);
+  void putBuiltin(uint8_t command, bool whole);
   void list(uint8_t command);
   void call(char *arguments);
 
@@ -257,7 +260,7 @@ class IotKit : private iotkit::State {
   void raiseEvent(iotkit::Text name, iotkit::Value value, iotkit::Type type);
 
   // Lines out: open, any number of puts, close.
-  void open(const IotKitReply &to);
+  void open(IotKitPort *port, char tag);
   void put(char c);
   void put(iotkit::Text text);
   void put(const char *text);
@@ -277,6 +280,7 @@ class IotKit : private iotkit::State {
   // Answers to the command in execution.
   void start(iotkit::Text text);
   void answer(iotkit::Text text);
+  void succeed();
   void answerUsage();
   bool check(const char *limits, const char *name, iotkit::Type type, const char *text, iotkit::Value &value);
 

@@ -64,7 +64,7 @@ def test_it_speaks_v2_as_well(old: Board) -> None:
         "102:ATTR:lit:bool - The light",
         "102:FUNC:forward -> - Move",
         "102:FUNC:echo what:str -> result:str - Say it again",
-        "102:FUNC:on -> -",
+        "102:FUNC:on -> - ",
     ]
     assert end[0] == "a" and end[1].startswith("200:DESCRIBE OK:5,")
     assert old.call("b", "get turn_time_ms") == [("b", "200:Found:2000")]

@@ -1,142 +1,70 @@
-// Strict reading of values, in integer arithmetic only: an AVR links no floating point library for it.
+// Strict reading of values.
 #include "types.h"
 
+#include <math.h>
 #include <string.h>
 
 namespace iotkit {
 
 namespace {
 
-const uint32_t kTop = 0x80000000UL;
+const uint32_t kMaxMagnitude = 0x80000000UL;
 
-// A number as text says it: digits * 10^exponent. Digits beyond 32 bits only move the exponent.
-struct Decimal {
-  uint32_t digits;
-  int16_t exponent;
-  bool negative;
-  bool whole;  // written without point and exponent
-};
-
-// The sign in front of *p; moves p behind it.
-bool sign(const char *&p) {
-  if (*p == '-') {
-    p++;
-    return true;
-  }
-  if (*p == '+') p++;
-  return false;
+// True if there is a minus sign in front of *p; moves p behind a sign.
+bool minus(const char *&p) {
+  const bool negative = *p == '-';
+  if (negative || *p == '+') p++;
+  return negative;
 }
 
-bool scan(const char *p, Decimal &d) {
-  d.digits = 0;
-  d.exponent = 0;
-  d.whole = true;
-  d.negative = sign(p);
+// digits * 10^exponent; the nearest float for up to seven digits and ten places.
+float scaled(uint32_t digits, int16_t exponent) {
+  const bool small = exponent < 0;
+  if (small) exponent = -exponent;
+  float v = digits;
+  while (exponent > 0 && v) {
+    float power = 1;  // exact up to 10^10
+    for (uint8_t i = 0; i < 10 && exponent > 0; i++, exponent--) power *= 10;
+    v = small ? v / power : v * power;
+  }
+  return v;
+}
+
+Verdict parseNumber(const char *p, Type type, Value &value) {
+  const bool negative = minus(p);
+  uint32_t digits = 0;
+  int16_t exponent = 0;
   bool any = false;
-  int8_t step = 0;
+  bool whole = true;
   for (;; p++) {
     const uint8_t digit = *p - '0';
-    if (digit < 10) {
-      any = true;
-      if (d.digits < 0xffffffffUL / 10) {
-        d.digits = d.digits * 10 + digit;
-        d.exponent += step;
-      } else {
-        d.exponent += step + 1;
-      }
-    } else if (*p == '.' && d.whole) {
-      d.whole = false;
-      step = -1;
-    } else {
-      break;
+    if (digit > 9) {
+      if (*p != '.' || !whole) break;
+      whole = false;
+      continue;
     }
+    any = true;
+    if (!whole) exponent--;
+    if (digits < kMaxMagnitude / 5) digits = digits * 10 + digit;
+    else exponent++;  // more than 32 bits hold
   }
-  if (!any) return false;
-  if ((*p | 0x20) == 'e') {
-    d.whole = false;
-    p++;
-    const bool negative = sign(p);
-    int16_t e = 0;
-    do {
-      const uint8_t digit = *p - '0';
-      if (digit > 9) return false;
-      if (e < 1000) e = e * 10 + digit;
-    } while (*++p);
-    d.exponent += negative ? -e : e;
+  if (any && (*p | 0x20) == 'e') {
+    Value e;
+    const Verdict verdict = parseNumber(p + 1, kInt8, e);
+    if (verdict != kGood) return verdict;
+    exponent += e.i;
+    whole = false;
+  } else if (!any || *p) {
+    return kUnparsable;
   }
-  return !*p;
-}
-
-// m / divisor * 2^31, where the top bit of both is bit 30.
-uint32_t divide(uint32_t m, uint32_t divisor) {
-  uint32_t quotient = 0;
-  for (uint8_t i = 0; i < 32; i++) {
-    quotient <<= 1;
-    if (m >= divisor) {
-      m -= divisor;
-      quotient |= 1;
-    }
-    m <<= 1;
-  }
-  return quotient;
-}
-
-// Moves the top bit of m to bit `top`; the number of places it moved to the left.
-int8_t normalise(uint32_t &m, uint32_t top) {
-  int8_t places = 0;
-  while (m < top) {
-    m <<= 1;
-    places++;
-  }
-  while (top < kTop && m >= top << 1) {
-    m >>= 1;
-    places--;
-  }
-  return places;
-}
-
-// The bits of the float nearest to digits * 10^exponent; one beside it where the number needs more than 32 bits.
-// All bits set: too great.
-uint32_t floatBits(uint32_t m, int16_t exponent) {
-  if (!m || exponent < -60) return 0;
-  if (exponent > 40) return 0xffffffffUL;
-  int16_t two = -normalise(m, kTop);
-  while (exponent > 0) {  // * 10/16, exact as long as four bits are free
-    m = (m >> 1) + (m >> 3);
-    two += 4 - normalise(m, kTop);
-    exponent--;
-  }
-  while (exponent < 0) {
-    uint32_t divisor = 1;
-    do divisor *= 10;
-    while (++exponent && divisor < 1000000000UL);
-    two -= normalise(m, kTop >> 1) + 31;
-    two += normalise(divisor, kTop >> 1);
-    m = divide(m, divisor);
-    two -= normalise(m, kTop);
-  }
-  const uint32_t rounded = m + 0x80;
-  if (rounded < m) two++, m = kTop;
-  else m = rounded;
-  two += 158;
-  if (two <= 0) return 0;
-  if (two >= 255) return 0xffffffffUL;
-  return (m >> 8 & 0x7fffffUL) | static_cast<uint32_t>(two) << 23;
-}
-
-Verdict parseNumber(const char *text, Type type, Value &value) {
-  Decimal d;
-  if (!scan(text, d)) return kUnparsable;
   if (isFloat(type)) {
-    uint32_t bits = floatBits(d.digits, d.exponent);
-    if (bits == 0xffffffffUL) return kOutOfRange;
-    if (d.negative && bits) bits |= kTop;
-    memcpy(&value.f, &bits, sizeof bits);
-    return kGood;
+    value.f = scaled(digits, exponent);
+    if (negative && digits) value.f = -value.f;
+    return isinf(value.f) ? kOutOfRange : kGood;
   }
-  if (!d.whole) return kUnparsable;
-  if (d.exponent || d.digits > (d.negative ? kTop : kTop - 1)) return kOutOfRange;
-  value.i = static_cast<int32_t>(d.negative ? 0 - d.digits : d.digits);
+  if (!whole) return kUnparsable;
+  if (exponent || digits > kMaxMagnitude - !negative) return kOutOfRange;
+  value.i = static_cast<int32_t>(negative ? 0 - digits : digits);
   return value.i < least(type) || value.i > greatest(type) ? kOutOfRange : kGood;
 }
 
@@ -145,22 +73,17 @@ const uint8_t kTrues = 5;
 
 const char kTypeNames[] PROGMEM = "bool\0int\0float\0str\0T";
 
-// The size of an integer type in bits, without its sign.
-uint8_t magnitude(Type type) {
-  switch (type) {
-    case kInt8: return 7;
-    case kUint8: return 8;
-    case kInt16: return 15;
-    case kUint16: return 16;
-    default: return 31;
-  }
-}
-
 bool isUnsigned(Type type) { return type == kUint8 || type == kUint16 || type == kUint32; }
 
 }  // namespace
 
-int32_t greatest(Type type) { return static_cast<int32_t>((1UL << magnitude(type)) - 1); }
+int32_t greatest(Type type) {
+  if (type == kInt8) return 0x7f;
+  if (type == kUint8) return 0xff;
+  if (type == kInt16) return 0x7fff;
+  if (type == kUint16) return 0xffffL;
+  return 0x7fffffffL;
+}
 int32_t least(Type type) { return isUnsigned(type) ? 0 : ~greatest(type); }
 
 bool isFloat(Type type) { return type == kFloat || type == kDouble; }
@@ -170,31 +93,35 @@ int32_t order(Type type, Value value) {
 }
 
 bool isWord(const char *flash, const char *word) {
-  for (;; flash++, word++) {
-    const char c = at(flash);
-    if (!*word) return !c || c == ' ';
-    if (c != *word || c == ' ') return false;
+  char c;
+  while ((c = *word++)) {
+    if (at(flash++) != c || c == ' ') return false;
   }
+  c = at(flash);
+  return !c || c == ' ';
 }
 
 uint8_t find(const char *list, const char *word) {
   for (uint8_t i = 0; at(list); i++) {
-    if (isWord(list, word)) return i;
-    list = next(list);
+    const char *w = word;
+    char c;
+    while ((c = at(list++)) && c == *w) w++;
+    if (!c && !*w) return i;
+    while (c) c = at(list++);
   }
   return kNotFound;
 }
 
-const char *next(const char *flash) {
-  while (at(flash++)) {}
-  return flash;
+const char *item(const char *list, uint8_t number) {
+  while (number) {
+    if (!at(list++)) number--;
+  }
+  return list;
 }
 
 Text typeName(Type type) {
-  const char *name = kTypeNames;
-  uint8_t i = type == kBool ? 0 : isFloat(type) ? 2 : type == kStr || type == kChars ? 3 : type == kAny ? 4 : 1;
-  while (i--) name = next(name);
-  return flashText(name);
+  const uint8_t i = type == kBool ? 0 : isFloat(type) ? 2 : type == kStr || type == kChars ? 3 : type == kAny ? 4 : 1;
+  return flashText(item(kTypeNames, i));
 }
 
 Value readVariable(const void *variable, Type type) {

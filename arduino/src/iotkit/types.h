@@ -74,12 +74,12 @@ bool isFloat(Type type);
 // True if `word` is the text at `flash` up to its end or its first blank.
 bool isWord(const char *flash, const char *word);
 
-// The number of the text in a list in flash (each text ended by NUL, the list by one more) that isWord.
+// The number of this text in a list in flash (each text ended by NUL, the list by one more).
 const uint8_t kNotFound = 255;
 uint8_t find(const char *list, const char *word);
 
-// Where the text behind this one in a list starts.
-const char *next(const char *flash);
+// The text of this number in a list.
+const char *item(const char *list, uint8_t number);
 
 // ---- C++ types -> Type, C++ values <-> Value ------------------------------------------------------------------
 
