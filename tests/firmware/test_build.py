@@ -13,5 +13,5 @@ EXAMPLES = sorted(p.stem for p in build.EXAMPLES.glob("*/*.ino"))
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_builds_without_a_warning_and_fits(avr: None, example: str, board: str) -> None:
     flash, ram = build.size(build.sketch(build.EXAMPLES / example / f"{example}.ino", board))
-    assert flash < 0.5 * build.BOARDS[board].flash
+    assert flash < 0.6 * build.BOARDS[board].flash
     assert ram < 0.5 * build.BOARDS[board].ram
