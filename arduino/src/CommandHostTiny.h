@@ -30,7 +30,7 @@ class CommandHostTiny {
  public:
   char result_string[141];
 
-  CommandHostTiny() : device_(describe, serve) { result_string[0] = 0; }
+  CommandHostTiny() : device_(describe, serveInstance) { result_string[0] = 0; }
 
   virtual const char *hostid() { return "iotoy_1"; }
   virtual const char *attrs() { return ""; }
@@ -121,7 +121,7 @@ class CommandHostTiny {
     }
   }
 
-  static bool serve(IotKit &, char *command, char *arguments) { return instance()->serve(command, arguments); }
+  static bool serveInstance(char *command, char *arguments) { return instance()->serve(command, arguments); }
 
   // Answers the commands that the sketch knows of; the others are the engine's.
   bool serve(char *command, char *arguments) {

@@ -104,6 +104,31 @@ bool isText(Type type) { return type == kStr || type == kAny || type == kChars; 
 
 }  // namespace
 
+IotKit::Description IotKit::describe_;
+IotKit::Override IotKit::override_;
+IotKitPort IotKit::port_;
+Purpose IotKit::purpose_;
+bool IotKit::matched_;
+uint8_t IotKit::index_;
+uint8_t IotKit::wanted_;
+const char *IotKit::name_;
+Entry IotKit::entry_;
+IotKitReply IotKit::current_;
+bool IotKit::busy_;
+bool IotKit::deferred_;
+bool IotKit::framed_;
+Stream *IotKit::out_;
+uint16_t IotKit::crc_;
+uint16_t IotKit::sum_;
+uint8_t IotKit::lines_;
+uint16_t IotKit::fingerprint_[2];
+bool IotKit::alive_;
+uint16_t IotKit::deadman_ms_;
+uint16_t IotKit::fed_;
+void (*IotKit::stop_)();
+uint8_t IotKit::turn_;
+Watch IotKit::watches_[kWatches];
+
 // ---- Beginning and going on ------------------------------------------------------------------------------------
 
 void IotKit::begin(Stream &stream) {
@@ -197,7 +222,7 @@ void IotKit::execute(IotKitPort &port) {
 
 void IotKit::run(char *line) {
   char *arguments = split(line);
-  if (override_ && override_(*this, line, arguments)) return;
+  if (override_ && override_(line, arguments)) return;
   const uint8_t command = iotkit::find(kBuiltins, line);
   if (command != kNotFound) return runBuiltin(command, arguments);
   if (!find(line) || !(entry_.types & kFunction)) return answer(F("404:funcname Not Found:-"));
@@ -374,7 +399,8 @@ void IotKit::help(const char *name) {
 void IotKit::visit(Purpose purpose) {
   purpose_ = purpose;
   index_ = 0;
-  describe_(*this);
+  IotKit device;
+  describe_(device);
 }
 
 // Looks for the entry of this name into entry_.
@@ -400,14 +426,13 @@ void IotKit::findNumber(uint8_t number) {
 }
 
 // Run for each entry of each command, and so kept short.
-IotKit &IotKit::entry(Text text, const void *target, Types types, Caller call) {
+void IotKit::entry(Text text, const void *target, Types types, Caller call) {
   if (purpose_ == kFinding) {
     matched_ = index_++ == wanted_ || (at(address(text)) == *name_ && isWord(address(text), name_));
     if (matched_) entry_ = {address(text), const_cast<void *>(target), call, nullptr, types, index_};
   } else if (purpose_ >= kListingAttributes) {
     list(address(text), types);
   }
-  return *this;
 }
 
 // Puts an entry where the entries are listed or described.

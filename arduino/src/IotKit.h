@@ -43,7 +43,7 @@ const uint8_t kWatches = 16;
 // more streams at a time: `IotKitPort bluetooth(Serial1);` and `device.add(bluetooth)`.
 class IotKitPort {
  public:
-  IotKitPort() : stream_(nullptr) {}
+  constexpr IotKitPort() {}
   explicit IotKitPort(Stream &stream) : stream_(&stream) {}
 
  private:
@@ -56,11 +56,11 @@ class IotKitPort {
     kComplete = 8,  // line_ holds a whole line
   };
 
-  Stream *stream_;
+  Stream *stream_ = nullptr;
   IotKitPort *next_ = nullptr;
   uint8_t flags_ = 0;
   uint8_t length_ = 0;  // kLineSize + 1: the line is too long
-  char line_[iotkit::kLineSize + 1];
+  char line_[iotkit::kLineSize + 1] = {};
 };
 
 // The answer that is still owed to a call. True while it is. See IotKit::later.
@@ -100,41 +100,10 @@ struct Watch {
   uint16_t known;  // the CRC of what the host knows
 };
 
-// All that the engine keeps, so that it starts as zeros.
-struct State {
-  // The run of the description.
-  Purpose purpose_;
-  bool matched_;   // the entry declared last is the one looked for
-  uint8_t index_;  // of the next entry, from 0 on
-  uint8_t wanted_;
-  const char *name_;
-  Entry entry_;
-
-  // The command in execution, and the line going out.
-  IotKitReply current_;
-  bool busy_;
-  bool deferred_;  // the call will be answered later
-  bool framed_;
-  Stream *out_;  // null: only counted into the fingerprint
-  uint16_t crc_;
-  uint16_t sum_;  // of all values of crc_; with it a fingerprint of 32 bits
-  uint8_t lines_;
-  uint16_t fingerprint_[2];
-
-  bool alive_;  // the deadman's time runs
-  uint16_t deadman_ms_;
-  uint16_t fed_;
-  void (*stop_)();
-
-  uint8_t turn_;
-  // The great ones last: an AVR reaches the first 64 bytes of an object in one instruction.
-  IotKitPort port_;
-  Watch watches_[kWatches];
-};
-
 }  // namespace iotkit
 
-class IotKit : private iotkit::State {
+// One sketch is one device: its state is static, which spares a small board the handing on of `this`.
+class IotKit {
  public:
   // What the sketch writes: it says everything the device can do. It is run for each command to find the one that
   // is meant, so it holds nothing else.
@@ -145,72 +114,79 @@ class IotKit : private iotkit::State {
   // ---- For setup() and loop() ----
 
   // Serves Serial at this rate.
-  void begin(unsigned long baud) {
+  static void begin(unsigned long baud) {
     Serial.begin(baud);
     begin(Serial);
   }
   // Serves a stream that is open: Bluetooth, SoftwareSerial, a WiFiClient.
-  void begin(Stream &stream);
+  static void begin(Stream &stream);
   // Serves one more stream.
-  void add(IotKitPort &port);
+  static void add(IotKitPort &port);
 
   // Does what has come to be done. It never waits for input; an answer takes as long as its stream takes it.
-  void poll();
+  static void poll();
 
   // ---- For the description ----
 
+  // What attribute() returns: `.onChange(hook)` says what to run when a host has set it.
+  struct Attribute {
+    void onChange(void (*hook)()) const {
+      if (matched_) entry_.hook = hook;
+    }
+  };
+
   // "plainid" or "plainid:specifier", and a help text for the whole device.
-  void identity(iotkit::Text text);
+  static void identity(iotkit::Text text);
 
   // A variable. What doesn't fit it, or breaks the limits, is refused; a const one is read-only.
-  template <class T> IotKit &attribute(iotkit::Text text, T &variable) {
-    return entry(text, &variable, iotkit::Carried<T>::type, nullptr);
+  template <class T> static Attribute attribute(iotkit::Text text, T &variable) {
+    entry(text, &variable, iotkit::Carried<T>::type, nullptr);
+    return Attribute();
   }
-  template <class T> IotKit &attribute(iotkit::Text text, const T &variable) {
-    return entry(text, &variable, iotkit::Carried<T>::type | iotkit::kReadOnly, nullptr);
+  template <class T> static Attribute attribute(iotkit::Text text, const T &variable) {
+    entry(text, &variable, iotkit::Carried<T>::type | iotkit::kReadOnly, nullptr);
+    return Attribute();
   }
-  template <unsigned N> IotKit &attribute(iotkit::Text text, char (&variable)[N]) {
+  template <unsigned N> static Attribute attribute(iotkit::Text text, char (&variable)[N]) {
     static_assert(N <= iotkit::kMaxChars, "iotkit: the char[] is too long");
-    return entry(text, variable, iotkit::kChars | N << iotkit::kSizeShift, nullptr);
+    entry(text, variable, iotkit::kChars | N << iotkit::kSizeShift, nullptr);
+    return Attribute();
   }
-  IotKit &attribute(iotkit::Text text, const char *&variable) {
-    return entry(text, &variable, iotkit::kStr | iotkit::kReadOnly, nullptr);
+  static Attribute attribute(iotkit::Text text, const char *&variable) {
+    entry(text, &variable, iotkit::kStr | iotkit::kReadOnly, nullptr);
+    return Attribute();
   }
   // A value that is computed when it is asked for; read-only.
-  template <class R> IotKit &attribute(iotkit::Text text, R (&getter)()) {
-    return entry(text, reinterpret_cast<const void *>(getter), iotkit::Result<R>::type | iotkit::kReadOnly,
+  template <class R> static Attribute attribute(iotkit::Text text, R (&getter)()) {
+    entry(text, reinterpret_cast<const void *>(getter), iotkit::Result<R>::type | iotkit::kReadOnly,
                  iotkit::Call<R>::run);
+    return Attribute();
   }
-  // Behind an attribute: what to run when a host has set it.
-  void onChange(void (*hook)()) {
-    if (matched_) entry_.hook = hook;
-  }
-
   // A function. The names in the text are those of its arguments, in order.
-  template <class R, class... A> void function(iotkit::Text text, R (*f)(A...)) {
+  template <class R, class... A> static void function(iotkit::Text text, R (*f)(A...)) {
     entry(text, reinterpret_cast<const void *>(f), iotkit::Signature<R, A...>::value, iotkit::Call<R, A...>::run);
   }
 
   // An event that the sketch raises, with a value of this type or none.
-  template <class T> void event(iotkit::Text text) { eventEntry(text, iotkit::Carried<T>::type); }
-  void event(iotkit::Text text) { eventEntry(text, iotkit::kNone); }
+  template <class T> static void event(iotkit::Text text) { eventEntry(text, iotkit::Carried<T>::type); }
+  static void event(iotkit::Text text) { eventEntry(text, iotkit::kNone); }
 
   // What to run when no valid command has come for so long. A host that holds the device keeps it going.
-  void deadman(uint16_t ms, void (*stop)());
+  static void deadman(uint16_t ms, void (*stop)());
 
   // ---- For the sketch's own functions ----
 
   // Inside a called function: the call is answered later, by done(). A call that `reply` still owes is answered
   // first: one action ends where the next begins.
-  void later(IotKitReply &reply);
-  void done(IotKitReply &reply) { finish(reply, iotkit::Value(), iotkit::kNone); }
-  template <class T> void done(IotKitReply &reply, T result) {
+  static void later(IotKitReply &reply);
+  static void done(IotKitReply &reply) { finish(reply, iotkit::Value(), iotkit::kNone); }
+  template <class T> static void done(IotKitReply &reply, T result) {
     finish(reply, iotkit::Carried<T>::to(result), iotkit::Result<T>::type);
   }
 
   // Tells every host that listens. The name is that of an event in the description.
-  void raise(iotkit::Text name) { raiseEvent(name, iotkit::Value(), iotkit::kNone); }
-  template <class T> void raise(iotkit::Text name, T value) {
+  static void raise(iotkit::Text name) { raiseEvent(name, iotkit::Value(), iotkit::kNone); }
+  template <class T> static void raise(iotkit::Text name, T value) {
     raiseEvent(name, iotkit::Carried<T>::to(value), iotkit::Result<T>::type);
   }
 
@@ -218,74 +194,106 @@ class IotKit : private iotkit::State {
   friend class CommandHostTiny;
 
   // Sees each command before the engine does; true: it has answered.
-  typedef bool (*Override)(IotKit &device, char *command, char *arguments);
+  typedef bool (*Override)(char *command, char *arguments);
 
-  IotKit(Description describe, Override override) : State(), describe_(describe), override_(override) {}
+  IotKit() {}
+  IotKit(Description describe, Override override) {
+    describe_ = describe;
+    override_ = override;
+  }
 
   // The description.
-  IotKit &entry(iotkit::Text text, const void *target, iotkit::Types types, iotkit::Caller call);
-  void eventEntry(iotkit::Text text, iotkit::Type type);
+  static void entry(iotkit::Text text, const void *target, iotkit::Types types, iotkit::Caller call);
+  static void eventEntry(iotkit::Text text, iotkit::Type type);
   // Not inlined into entry, which is run often and must not save the registers that this needs.
-  __attribute__((noinline)) void list(const char *text, iotkit::Types types);
-  void visit(iotkit::Purpose purpose);
-  bool find(const char *name);
-  bool findAttribute(const char *name);
-  void findNumber(uint8_t number);
-  void describeLine(iotkit::Text kind);
-  iotkit::Value valueOf(const iotkit::Entry &entry);
+  __attribute__((noinline)) static void list(const char *text, iotkit::Types types);
+  static void visit(iotkit::Purpose purpose);
+  static bool find(const char *name);
+  static bool findAttribute(const char *name);
+  static void findNumber(uint8_t number);
+  static void describeLine(iotkit::Text kind);
+  static iotkit::Value valueOf(const iotkit::Entry &entry);
 
   // Lines in.
-  void receive(IotKitPort &port);
-  void execute(IotKitPort &port);
-  void run(char *line);
-  void runBuiltin(uint8_t command, char *first);
-  void putBuiltin(uint8_t command, bool whole);
-  void list(uint8_t command);
-  void call(char *arguments);
+  static void receive(IotKitPort &port);
+  static void execute(IotKitPort &port);
+  static void run(char *line);
+  static void runBuiltin(uint8_t command, char *first);
+  static void putBuiltin(uint8_t command, bool whole);
+  static void list(uint8_t command);
+  static void call(char *arguments);
 
   // Built-in commands.
-  void devinfo();
-  void help(const char *name);
-  void get(const char *name);
-  void set(const char *name, const char *text);
-  void watch(const char *name, const char *text);
-  void rename(const char *specifier);
+  static void devinfo();
+  static void help(const char *name);
+  static void get(const char *name);
+  static void set(const char *name, const char *text);
+  static void watch(const char *name, const char *text);
+  static void rename(const char *specifier);
 
   // Things that come by themselves.
-  void beginSession(IotKitPort &port);
-  void feed();
-  void checkDeadman();
-  void sendNews();
-  void finish(IotKitReply &reply, iotkit::Value value, iotkit::Type type);
-  void raiseEvent(iotkit::Text name, iotkit::Value value, iotkit::Type type);
+  static void beginSession(IotKitPort &port);
+  static void feed();
+  static void checkDeadman();
+  static void sendNews();
+  static void finish(IotKitReply &reply, iotkit::Value value, iotkit::Type type);
+  static void raiseEvent(iotkit::Text name, iotkit::Value value, iotkit::Type type);
 
   // Lines out: open, any number of puts, close.
-  void open(IotKitPort *port, char tag);
-  void put(char c);
-  void put(iotkit::Text text);
-  void put(const char *text);
-  void putNumber(uint32_t digits, int8_t decimals);
-  void putInteger(int32_t v);
-  void putFloat(float v);
-  void putHex(uint16_t v);
-  void putValue(iotkit::Value value, iotkit::Type type);
-  void putResult(iotkit::Value value, iotkit::Type type);
-  const char *putWord(const char *flash);
-  void putSignature(const char *text, iotkit::Types types);
-  void putHelp(const char *text, iotkit::Types types);
-  void putHelpText(const char *text, bool read_only);
-  void putFingerprint();
-  void close();
+  static void open(IotKitPort *port, char tag);
+  static void put(char c);
+  static void put(iotkit::Text text);
+  static void put(const char *text);
+  static void putNumber(uint32_t digits, int8_t decimals);
+  static void putInteger(int32_t v);
+  static void putFloat(float v);
+  static void putHex(uint16_t v);
+  static void putValue(iotkit::Value value, iotkit::Type type);
+  static void putResult(iotkit::Value value, iotkit::Type type);
+  static const char *putWord(const char *flash);
+  static void putSignature(const char *text, iotkit::Types types);
+  static void putHelp(const char *text, iotkit::Types types);
+  static void putHelpText(const char *text, bool read_only);
+  static void putFingerprint();
+  static void close();
 
   // Answers to the command in execution.
-  void start(iotkit::Text text);
-  void answer(iotkit::Text text);
-  void succeed();
-  void answerUsage();
-  bool check(const char *limits, const char *name, iotkit::Type type, const char *text, iotkit::Value &value);
+  static void start(iotkit::Text text);
+  static void answer(iotkit::Text text);
+  static void succeed();
+  static void answerUsage();
+  static bool check(const char *limits, const char *name, iotkit::Type type, const char *text, iotkit::Value &value);
 
-  Description describe_;
-  Override override_;
+  static Description describe_;
+  static Override override_;
+  static IotKitPort port_;
+
+  // The run of the description.
+  static iotkit::Purpose purpose_;
+  static bool matched_;   // the entry declared last is the one looked for
+  static uint8_t index_;  // of the next entry, from 0 on
+  static uint8_t wanted_;
+  static const char *name_;
+  static iotkit::Entry entry_;
+
+  // The command in execution, and the line going out.
+  static IotKitReply current_;
+  static bool busy_;
+  static bool deferred_;  // the call will be answered later
+  static bool framed_;
+  static Stream *out_;  // null: only the CRC is wanted
+  static uint16_t crc_;
+  static uint16_t sum_;  // of all values of crc_; with it a fingerprint of 32 bits
+  static uint8_t lines_;
+  static uint16_t fingerprint_[2];
+
+  static bool alive_;  // the deadman's time runs
+  static uint16_t deadman_ms_;
+  static uint16_t fed_;
+  static void (*stop_)();
+
+  static uint8_t turn_;
+  static iotkit::Watch watches_[iotkit::kWatches];
 };
 
 #endif
