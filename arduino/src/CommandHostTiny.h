@@ -160,7 +160,8 @@ class CommandHostTiny {
                               : is(type, PSTR("float")) ? iotkit::kFloat
                               : is(type, PSTR("bool"))  ? iotkit::kBool
                                                         : iotkit::kStr;
-    if (!device_.check(PSTR(""), nullptr, kind, value, parsed)) return;
+    const iotkit::Verdict verdict = iotkit::parse(value, kind, parsed);
+    if (verdict != iotkit::kGood) return device_.refuse(verdict, kind, nullptr);
     if (kind == iotkit::kBool) value = strcpy_P(flag, parsed.i ? PSTR("True") : PSTR("False"));
     switch (set(name, value)) {
       case 200: return device_.answer(F("200:Success:-"));

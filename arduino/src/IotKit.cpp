@@ -21,22 +21,21 @@ const int8_t kMaxDecimals = 38;  // what a power of ten can be
 // Tag of what answers no frame in particular: news, events, a frame that could not be read.
 const char kNoTag = '_';
 
-// The built-in commands in the order of Command, v1's seven first, and what help says behind their names.
-const char kBuiltins[] PROGMEM = "ping\0devinfo\0funcs\0attrs\0set\0get\0help\0describe\0watch\0rename\0";
+// The built-in commands in the order of Command, the frequent ones first, and what help says behind their names.
+const char kBuiltins[] PROGMEM = "ping\0get\0set\0help\0watch\0devinfo\0funcs\0attrs\0describe\0rename\0";
 const char kBuiltinHelp[] PROGMEM =
     "-> pong:str - Is it there?\0"
+    "name:str -> value:T - Read an attribute\0"
+    "name:str value:T -> - Set an attribute\0"
+    "name:str -> text:str - What a name stands for\0"
+    "name:str ms:int -> - Tell news of an attribute\0"
     "-> id:str - Who it is\0"
     "-> names:str - All functions\0"
     "-> names:str - All attributes\0"
-    "name:str value:T -> - Set an attribute\0"
-    "name:str -> value:T - Read an attribute\0"
-    "name:str -> text:str - What a name stands for\0"
     "-> - Everything at one go\0"
-    "name:str ms:int -> - Tell news of an attribute\0"
     "specifier:str -> - Set the second half of the id";
 
-enum Command : uint8_t { kPing, kDevinfo, kFuncs, kAttrs, kSet, kGet, kHelp, kDescribe, kWatch, kRename };
-const uint8_t kV1Commands = kHelp + 1;
+enum Command : uint8_t { kPing, kGet, kSet, kHelp, kWatch, kDevinfo, kFuncs, kAttrs, kDescribe, kRename };
 
 // CRC-16/XMODEM.
 uint16_t crc16(uint16_t crc, uint8_t c) {
@@ -94,9 +93,8 @@ const char *helpIn(const char *text) {
   return nextWord(text);
 }
 
-Type argumentType(Types types, uint8_t i) {
-  return static_cast<Type>((types & ~kFunction) >> (kTypeBits * (i + 1)) & kTypeMask);
-}
+// The types of a function's arguments, the first one in the lowest bits.
+Types argumentTypes(Types types) { return (types & ~kFunction) >> kTypeBits; }
 Type resultType(Types types) { return static_cast<Type>(types & kTypeMask); }
 Type attributeType(Types types) { return static_cast<Type>(types & kAttributeMask); }
 
@@ -272,15 +270,10 @@ void IotKit::list(uint8_t command) {
     case kDevinfo:
       if (!current_.tag_) beginSession(*current_.port_);
       return devinfo();
-    case kFuncs: {
-      start(F("200:FUNCS OK:"));
-      for (uint8_t i = 0; i < kV1Commands; i++) {
-        if (i) put(',');
-        put(flashText(item(kBuiltins, i)));
-      }
+    case kFuncs:
+      start(F("200:FUNCS OK:ping,devinfo,funcs,attrs,set,get,help"));
       visit(kListingFunctions);
       break;
-    }
     case kAttrs:
       start(F("200:ATTRS OK:"));
       visit(kListingAttributes);
@@ -302,42 +295,43 @@ void IotKit::list(uint8_t command) {
 // ---- Functions and attributes ----------------------------------------------------------------------------------
 
 void IotKit::call(char *arguments) {
-  const Types types = entry_.types;
   Value values[kMaxArguments];
-  const char *name = nextName(entry_.text);
-  uint8_t i = 0;
-  for (Type type; i < kMaxArguments && (type = argumentType(types, i)); i++) {
+  Value *value = values;
+  const char *name = entry_.text;
+  Types rest = argumentTypes(entry_.types);
+  while (rest) {
     if (!arguments) return answerUsage();
-    const bool last = i + 1 == kMaxArguments || !argumentType(types, i + 1);
-    char *rest = last && isText(type) ? nullptr : split(arguments);
-    if (!check(entry_.text, name, type, arguments, values[i])) return;
-    arguments = rest;
+    const Type type = static_cast<Type>(rest & kTypeMask);
+    rest >>= kTypeBits;
+    char *following = rest || !isText(type) ? split(arguments) : nullptr;  // a text at the end may have blanks
     name = nextName(name);
+    if (!check(name, type, arguments, *value++)) return;
+    arguments = following;
   }
   if (arguments) return answerUsage();
   deferred_ = false;
   const Value result = entry_.call(reinterpret_cast<Function>(entry_.target), values);
   if (deferred_) return;
   start(F("200:Success:"));
-  putResult(result, resultType(types));
+  putResult(result, resultType(entry_.types));
   close();
 }
 
-// Reads an argument or a new value strictly and within its limits; answers if it is not so.
-bool IotKit::check(const char *limits, const char *name, Type type, const char *text, Value &value) {
+// Reads an argument or a new value of entry_ strictly and within its limits; answers if it is not so.
+bool IotKit::check(const char *name, Type type, const char *text, Value &value) {
   const Verdict verdict = parse(text, type, value);
-  if (verdict == kUnparsable) {
-    start(F("400:Bad Value:"));
-    put(typeName(type));
-    close();
-    return false;
-  }
-  const char *limit = verdict == kGood ? brokenLimit(limits, name, type, value) : nullptr;
+  const char *limit = verdict == kGood ? brokenLimit(entry_.text, name, type, value) : nullptr;
   if (verdict == kGood && !limit) return true;
-  start(F("416:Out of range:"));
+  refuse(verdict, type, limit);
+  return false;
+}
+
+// Answers why a value was not taken: it is of another type, or beyond a limit or else what the type holds.
+void IotKit::refuse(Verdict verdict, Type type, const char *limit) {
+  start(verdict == kUnparsable ? F("400:Bad Value:") : F("416:Out of range:"));
   if (limit) {
     for (char c; (c = at(limit)) != ']' && c != ';'; limit++) put(c);
-  } else if (isFloat(type)) {
+  } else if (verdict == kUnparsable || isFloat(type)) {
     put(typeName(type));
   } else {
     putInteger(least(type));
@@ -345,7 +339,6 @@ bool IotKit::check(const char *limits, const char *name, Type type, const char *
     putInteger(greatest(type));
   }
   close();
-  return false;
 }
 
 Value IotKit::valueOf(const Entry &entry) {
@@ -367,7 +360,7 @@ void IotKit::set(const char *name, const char *text) {
   const Type type = attributeType(types);
   if (types & kReadOnly || saysReadOnly(entry_.text)) return answer(F("405:Read only:-"));
   Value value;
-  if (!check(entry_.text, nullptr, type, text, value)) return;
+  if (!check(nullptr, type, text, value)) return;
   const uint8_t size = types >> kSizeShift;
   if (type == kChars && strlen(text) >= size) {
     start(F("416:Out of range:at most "));
@@ -540,7 +533,8 @@ void IotKit::beginSession(IotKitPort &port) {
 void IotKit::watch(const char *name, const char *text) {
   if (!findAttribute(name)) return;
   Value ms;
-  if (!check(PSTR(""), nullptr, kUint16, text, ms)) return;
+  const Verdict verdict = parse(text, kUint16, ms);
+  if (verdict != kGood) return refuse(verdict, kUint16, nullptr);
   Watch *slot = nullptr;
   for (uint8_t i = 0; i < kWatches; i++) {
     Watch &w = watches_[i];
@@ -765,15 +759,14 @@ const char *IotKit::putWord(const char *p) {
 // "name argument:type -> result:type"; without the arrow for an event.
 void IotKit::putSignature(const char *p, Types types) {
   putWord(p);
-  for (uint8_t i = 0; i < kMaxArguments; i++) {
-    const Type type = argumentType(types, i);
-    if (!type) break;
+  char nameless = 'a';
+  for (Types rest = argumentTypes(types); rest; rest >>= kTypeBits) {
     p = nextName(p);
     put(' ');
     if (at(p) && at(p) != '-') putWord(p);
-    else put('a' + i);
+    else put(nameless++);
     put(':');
-    put(typeName(type));
+    put(typeName(static_cast<Type>(rest & kTypeMask)));
   }
   if (!(types & kFunction)) return;
   put(F(" ->"));

@@ -262,7 +262,8 @@ class IotKit {
   static void answer(iotkit::Text text);
   static void succeed();
   static void answerUsage();
-  static bool check(const char *limits, const char *name, iotkit::Type type, const char *text, iotkit::Value &value);
+  static void refuse(iotkit::Verdict verdict, iotkit::Type type, const char *limit);
+  static bool check(const char *name, iotkit::Type type, const char *text, iotkit::Value &value);
 
   static Description describe_;
   static Override override_;

@@ -157,22 +157,22 @@ def core(board: Board) -> Path:
         return archive
 
 
-def sketch(source: Path, board: str = "uno", *, library: bool = True) -> Path:
-    """The ELF of a sketch with this library (and those of the core that it includes), built where it is not fresh."""
+def sketch(source: Path, board: str = "uno", *, library: bool = True, extra: tuple[str, ...] = ()) -> Path:
+    """The ELF of a sketch with this library and those of the core that it includes, built where it is not fresh."""
     kind = BOARDS[board]
     archive = core(kind)
     own = sources(LIBRARY / "src", ".cpp") if library else []
     used = [AVR / "libraries" / n / "src" for n in ("SoftwareSerial", "EEPROM") if f"<{n}.h>" in source.read_text()]
     headers = [flag for folder in used for flag in ("-I", str(folder))]
-    with locked(BUILD / f"{source.stem}-{board}") as out:
+    with locked(BUILD / "".join([f"{source.stem}-{board}", *extra])) as out:
         elf = out / f"{source.stem}.elf"
         if fresh(elf, [source, archive, *sources(LIBRARY / "src", ".cpp", ".h"), *source.parent.glob("*.h")]):
             return elf
-        flags = [*WARNINGS, f"-I{LIBRARY / 'src'}", *headers] if library else headers
+        flags = [*headers, *extra, *([*WARNINGS, f"-I{LIBRARY / 'src'}"] if library else [])]
         objects = compile_all([source, *own], out, kind, flags)
         for folder in used:
             objects += compile_all(sources(folder, ".cpp"), out, kind, ["-w", *headers])
-        link = ["-Os", "-g", "-flto", "-fuse-linker-plugin", "-Wl,--gc-sections", f"-mmcu={kind.mcu}", "-w"]
+        link = ["-Os", "-g", "-flto", "-fuse-linker-plugin", "-Wl,--gc-sections", f"-mmcu={kind.mcu}", "-w", *extra]
         run("avr-gcc", *link, "-o", elf, *objects, archive, "-lm")
         return elf
 
@@ -186,6 +186,16 @@ def size(elf: Path) -> tuple[int, int]:
             sections[name] = int(length)
     data = sections.get(".data", 0)
     return sections[".text"] + data, data + sections.get(".bss", 0) + sections.get(".noinit", 0)
+
+
+def symbols(elf: Path) -> dict[str, int]:
+    """The names in an ELF's flash and the bytes of each; equal names are added up."""
+    sizes: dict[str, int] = {}
+    for row in run("avr-nm", "-S", "-C", elf).splitlines():
+        address, *rest = row.split(maxsplit=3)
+        if len(rest) == 3 and rest[1] in "tTwW" and int(address, 16) < 0x800000:
+            sizes[rest[2]] = sizes.get(rest[2], 0) + int(rest[0], 16)
+    return sizes
 
 
 def simulator() -> Path:

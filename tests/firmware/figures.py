@@ -7,6 +7,7 @@ Sizes, cycles and simulated times are exact: they are the same on every computer
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from board import CYCLES_PER_MS, Board, frame
 
 BITS_PER_BYTE = 10
 GET = b"get ratio\n"
+TESTHOST = build.EXAMPLES / "TestHost" / "TestHost.ino"
 #: What the sizes of one build are without: each is a sketch that has one thing more than the one before.
 STEPS = {
     "core, setup() and loop()": "void setup() {}\nvoid loop() {}\n",
@@ -31,6 +33,24 @@ STEPS = {
     ),
 }
 
+#: What each part costs, by the names of its functions; the first that matches. Measured without inlining, which makes
+#: all of them a little greater.
+PARTS = {
+    "core and Serial": r"Serial|Print|__vector|^main|^init|millis|micros|__bad|__ctors|constructors|__do_",
+    "TestHost's texts": r"^describe.*::__c|^_ZZ8describe",
+    "TestHost's entries and functions": r"^describe|IotKit::(attribute|function)|arg|barecommand|Carried|Integer<",
+    "the engine's texts": r"__c$|kBuiltin|kBools|kTypeNames",
+    "numbers from text and to text": r"parse|scaled|minus|put(Float|Number|Integer)|least|greatest|__udivmod|__u?mul",
+    "floats (C library)": r"sf|__fp_|lround|fix",
+    "limits": r"imit|bracket|saysReadOnly|behind|outsideRange|number\(|notAmong|nextPart|order|refuse|breaks",
+    "watch and news": r"watch|sendNews|beginSession|findNumber",
+    "events, long actions, deadman": r"raiseEvent|eventEntry|finish|later|eadman|feed",
+    "describe, help, signatures": r"putHelp|putSignature|putBuiltin|::help\(|describeLine|IotKit::list|helpIn|nextName|nextWord",
+    "identity, rename, EEPROM": r"identity|rename|eeprom|ngerprint|store|isNamePart|devinfo",
+    "lines, frames, checksums": r"receive|execute|readHex|putHex|crc16|split|IotKit::(open|close|put|start|answer)\b",
+    "get, set, call: finding and checking": r"IotKit|iotkit|anonymous",
+}
+
 
 def variant(name: str, text: str) -> Path:
     """A sketch that is not one of the examples, in the build folder."""
@@ -43,7 +63,7 @@ def variant(name: str, text: str) -> Path:
 
 def testhost(baud: int) -> Path:
     """The ELF of TestHost at another baud rate."""
-    text = (build.EXAMPLES / "TestHost" / "TestHost.ino").read_text()
+    text = TESTHOST.read_text()
     return build.sketch(variant(f"TestHost{baud}", text.replace("115200", str(baud))))
 
 
@@ -79,6 +99,15 @@ def gets(ahead: int, command: bytes, length: int) -> float:
         cycles = board.command("run 0").cycle - start
     wire = (len(command) + length) if ahead == 1 else max(len(command), length)
     return rounds * wire * BITS_PER_BYTE * 1000 / 115200 / (cycles / CYCLES_PER_MS)
+
+
+def parts() -> dict[str, int]:
+    """The bytes of flash that each part of TestHost takes."""
+    costs = dict.fromkeys([*PARTS, "the C library's rest"], 0)
+    for name, length in build.symbols(build.sketch(TESTHOST, extra=("-fno-inline",))).items():
+        part = next((p for p, pattern in PARTS.items() if re.search(pattern, name)), "the C library's rest")
+        costs[part] += length
+    return costs
 
 
 def main() -> int:
@@ -118,6 +147,9 @@ def main() -> int:
         name = f"Step{list(STEPS).index(step)}"
         flash, ram = build.size(build.sketch(variant(name, text), library="IotKit" in text))
         print(f"| {step} | {flash:,} | {ram} |")
+    print("\n| of TestHost on Uno, built without inlining | flash |\n| --- | --- |")
+    for part, length in parts().items():
+        print(f"| {part} | {length:,} |")
     print("\n| example | " + " | ".join(f"{b} flash | {b} RAM" for b in build.BOARDS) + " |")
     print("| --- |" + " --- | --- |" * len(build.BOARDS))
     for example in sorted(build.EXAMPLES.glob("*/*.ino")):

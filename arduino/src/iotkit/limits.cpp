@@ -44,12 +44,12 @@ bool number(const char *&p, Type type, Value &value) {
 bool outsideRange(const char *p, Type type, Value value) {
   // Limits of a small integer may lie outside of what it holds: they are read as 32 bits.
   if (!isFloat(type)) type = kInt32;
-  Value low, high;
-  if (!number(p, type, low) || at(p) != '.') return false;
-  p += 2;
-  if (!number(p, type, high)) return false;
   const int32_t v = order(type, value);
-  return v < order(type, low) || v > order(type, high);
+  Value limit;
+  if (!number(p, type, limit) || at(p) != '.') return false;
+  const bool below = v < order(type, limit);
+  p += 2;
+  return number(p, type, limit) && (below || v > order(type, limit));
 }
 
 // True if the part is a choice ("a|b|c") without this text.

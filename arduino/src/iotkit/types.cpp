@@ -9,6 +9,7 @@ namespace iotkit {
 namespace {
 
 const uint32_t kMaxMagnitude = 0x80000000UL;
+const uint8_t kMaxExponent = 20;  // what is greater needs no more digits to be too great
 
 // True if there is a minus sign in front of *p; moves p behind a sign.
 bool minus(const char *&p) {
@@ -49,11 +50,16 @@ Verdict parseNumber(const char *p, Type type, Value &value) {
     else exponent++;  // more than 32 bits hold
   }
   if (any && (*p | 0x20) == 'e') {
-    Value e;
-    const Verdict verdict = parseNumber(p + 1, kInt8, e);
-    if (verdict != kGood) return verdict;
-    exponent += e.i;
     whole = false;
+    p++;
+    const bool down = minus(p);
+    uint8_t e = 0;
+    do {
+      const uint8_t digit = *p - '0';
+      if (digit > 9) return kUnparsable;
+      if (e < kMaxExponent) e = e * 10 + digit;
+    } while (*++p);
+    exponent += down ? -e : e;
   } else if (!any || *p) {
     return kUnparsable;
   }
