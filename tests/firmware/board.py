@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, Queue
-from typing import Any
+from typing import Any, Self
 
 CYCLES_PER_MS = 16_000
 CAN = b"\x18"
@@ -64,7 +64,7 @@ class Board:
         self._rest = b""
         self.banner = self.until_quiet()
 
-    def __enter__(self) -> Board:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -165,7 +165,7 @@ class LiveBoard:
         assert self._process.stdout
         self._process.stdout.close()
 
-    def __enter__(self) -> LiveBoard:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:

@@ -10,11 +10,11 @@ import fcntl
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -104,7 +104,7 @@ def sources(folder: Path, *suffixes: str) -> list[Path]:
 
 def run(*command: object) -> str:
     """Run a tool; its output, or a BuildError with it."""
-    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False, timeout=300)
     if done.returncode:
         raise BuildError(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
     return done.stdout
