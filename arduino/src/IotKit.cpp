@@ -701,10 +701,16 @@ void IotKit::putNumber(uint32_t digits, int8_t decimals) {
   int8_t n = 0;
   do text[n++] = '0' + digits % 10;
   while (digits /= 10);
-  for (int8_t i = n > decimals ? n : decimals + 1; i-- > (decimals < 0 ? decimals : 0);) {
-    put(i >= n || i < 0 ? '0' : text[i]);
-    if (i > 0 && i == decimals) put('.');
+  if (n <= decimals) {
+    put(F("0."));
+    while (n < decimals--) put('0');
+    decimals = 0;
   }
+  while (n) {
+    put(text[--n]);
+    if (n && n == decimals) put('.');
+  }
+  while (decimals++ < 0) put('0');
 }
 
 void IotKit::putInteger(int32_t v) {

@@ -93,7 +93,7 @@ struct Entry {
 struct Watch {
   IotKitPort *port;  // null: free
   uint8_t number;    // of its entry
-  char tag;  // of its news
+  char tag;          // of its news
   bool fresh;
   uint16_t ms;
   uint16_t last;   // when the value was looked at
