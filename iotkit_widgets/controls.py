@@ -67,6 +67,8 @@ class _Bound:
     def _closing(self, change: Any) -> None:
         if change["new"] is None:
             self._watched.close()
+            if self._timer:
+                self._timer.cancel()
 
     def _heard(self, changes: Mapping[str, polling.Change]) -> None:
         if self._link.closed:

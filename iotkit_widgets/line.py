@@ -32,6 +32,11 @@ class Line(anywidget.AnyWidget):
         self._on_press = on_press
         self.on_msg(self._handle)
 
+    def close(self) -> None:
+        """End it; a second time does nothing."""
+        self.layout.close()  # which ipywidgets leaves open
+        super().close()
+
     def _handle(self, _: object, content: Any, buffers: object) -> None:  # noqa: ARG002
         if content == {"pressed": True} and not self.busy:
             self._on_press()

@@ -74,6 +74,7 @@ class Panel(anywidget.AnyWidget):
             with self._lock:
                 self._views.clear()
             self._follow()
+            self.layout.close()  # which ipywidgets leaves open
         super().close()
 
     def get_state(

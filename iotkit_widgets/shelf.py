@@ -14,7 +14,7 @@ from ipywidgets import Box, Layout, Widget
 from iotkit import discovery, opened
 from iotkit.device import Device, link_of
 from iotkit.discovery import Found
-from iotkit.targets import connect, find
+from iotkit.targets import connect
 from iotkit.transports.serial import usb_ports
 
 from .connector import Connector
@@ -121,7 +121,7 @@ class Shelf(Box):  # type: ignore[misc]
         for one in found:
             if one.id in known or one.url in known:
                 continue
-            press = partial(self._press, one.url, partial(find, one.name))
+            press = partial(self._press, one.url, partial(connect, one.url))
             if one.url not in self._tried:
                 self._tried.add(one.url)
                 press()

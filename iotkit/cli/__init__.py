@@ -37,7 +37,7 @@ class _Commands(click.Group):
             ctx.exit(INTERRUPTED)
 
 
-@click.group(cls=_Commands)
+@click.group("iotkit", cls=_Commands)
 @click.version_option(__version__, prog_name="iotkit", message="%(prog)s %(version)s")
 def _iotkit() -> None:
     """Talk to makers' boards: read them, drive them, share them, simulate them.

@@ -22,7 +22,10 @@ _OWN = {"help": "all names, or about one", "quit": "end"}
 def lines(known: Description) -> Iterator[str]:
     """Yield what the person types, until Ctrl-D; Ctrl-C begins the line anew."""
     session: PromptSession[str] = PromptSession(
-        f"{known.name}> ", completer=DeviceCompleter(known), history=_history()
+        f"{known.name}> ",
+        completer=DeviceCompleter(known),
+        complete_while_typing=False,  # a menu that opens by itself gets in the way of TAB
+        history=_history(),
     )
     while True:
         try:

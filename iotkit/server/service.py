@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import socket
 import threading
@@ -29,6 +30,8 @@ LOOPBACK = "127.0.0.1"
 BACKLOG = 128  # connections that may wait to be accepted
 _EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - recognised here, never the default
 
+_open: set[Service] = set()
+
 
 class Service:
     """A device on the web, from `serve` until `close`.
@@ -43,6 +46,7 @@ class Service:
         self.url = f"http://{_address(host)}:{self.port}"
         self._link, self._own = link, own
         self._closed = False
+        _open.add(self)
         self._lock = threading.Lock()
         self._announcement: Announcement | None = None
         self._bridge = Bridge(link)
@@ -79,6 +83,7 @@ class Service:
             if self._closed:
                 return
             self._closed = True
+        _open.discard(self)
         if self._announcement is not None:
             self._announcement.close()
         loop.run(self._loop, self._end())
@@ -142,6 +147,13 @@ def serve(
     except BaseException:
         link.close()
         raise
+
+
+@atexit.register
+def _close_all() -> None:
+    """Let a program that ends without a close say goodbye too."""
+    for service in list(_open):
+        service.close()
 
 
 def _listening(port: int, host: str) -> socket.socket:

@@ -29,7 +29,8 @@ def answer(line):
     end = DeviceEnd(hosted.description)
     end.receive(line)
     for request in iter(end.next_request, None):
-        end.answer(request, hosted.get(request.attribute.name) if isinstance(request, Get) else None)
+        value = hosted.get(request.attribute.name) if isinstance(request, Get) else None
+        end.answer(request, value)
     return end.data_to_send()
 
 table = {}
@@ -68,5 +69,3 @@ def rows() -> list[Row]:
         robot.close()
         port.close()
     return [Row("robot.ratio on a pty, beside pyserial", ours_s, plain_s, "≤ 1.3")]
-
-

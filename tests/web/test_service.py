@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -230,6 +232,35 @@ def test_a_service_is_found_under_its_own_name_and_says_goodbye(unique_name: str
                 assert robot.speed == 80
                 assert link_of(robot).target == service.url
         presence.wait(lambda found: unique_name not in found)
+    finally:
+        watching.close()
+        discovery.stop()
+
+
+FORGETFUL = """
+import sys, iotkit
+from iotkit.sim.testhosttiny import TestHostTiny
+device = type("Found", (TestHostTiny,), {}, id=sys.argv[1])()
+print(iotkit.serve(device).name, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_program_that_ends_without_a_close_says_goodbye_too(unique_name: str) -> None:
+    presence = Presence()
+    watching = discovery.watch(presence)
+    try:
+        with subprocess.Popen(
+            [sys.executable, "-c", FORGETFUL, unique_name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as program:
+            assert program.stdout.readline().strip() == unique_name
+            presence.wait(lambda found: unique_name in found)
+            program.stdin.close()
+            presence.wait(lambda found: unique_name not in found)
+        assert program.returncode == 0
     finally:
         watching.close()
         discovery.stop()
