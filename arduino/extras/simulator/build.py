@@ -1,12 +1,13 @@
 """Builds Arduino sketches with Debian's tool chain, and the tests' own C and C++ programs.
 
 The flags are those of the AVR core's platform.txt. Nothing is built twice: an output that is newer than all its
-sources is kept.  `python tests/firmware/build.py SKETCH.ino [BOARD]` builds one sketch and prints the ELF's path.
+sources is kept.  `python arduino/extras/simulator/build.py SKETCH.ino [BOARD]` builds one sketch and prints the ELF's path.
 """
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -17,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-LIBRARY = ROOT / "arduino"
+LIBRARY = HERE.parent.parent
+ROOT = LIBRARY.parent
 EXAMPLES = LIBRARY / "examples"
 BUILD = ROOT / "build" / "firmware"
 AVR = Path("/usr/share/arduino/hardware/arduino/avr")
@@ -157,19 +158,31 @@ def core(board: Board) -> Path:
         return archive
 
 
-def sketch(source: Path, board: str = "uno", *, library: bool = True, extra: tuple[str, ...] = ()) -> Path:
-    """The ELF of a sketch with this library and those of the core that it includes, built where it is not fresh."""
+def sketch(
+    source: Path,
+    board: str = "uno",
+    *,
+    library: bool = True,
+    extra: tuple[str, ...] = (),
+    warnings: bool = True,
+) -> Path:
+    """The ELF of a sketch with this library and those of the core that it includes, built where it is not fresh.
+
+    With `warnings`, one of the compiler's is an error, for the sketch as for the library.
+    """
     kind = BOARDS[board]
     archive = core(kind)
     own = sources(LIBRARY / "src", ".cpp") if library else []
     used = [AVR / "libraries" / n / "src" for n in ("SoftwareSerial", "EEPROM") if f"<{n}.h>" in source.read_text()]
     headers = [flag for folder in used for flag in ("-I", str(folder))]
-    with locked(BUILD / "".join([f"{source.stem}-{board}", *extra])) as out:
+    where = hashlib.sha256(str(source.resolve()).encode()).hexdigest()[:8]
+    with locked(BUILD / "".join([f"{source.stem}-{board}-{where}", *extra])) as out:
         elf = out / f"{source.stem}.elf"
         if fresh(elf, [source, archive, *sources(LIBRARY / "src", ".cpp", ".h"), *source.parent.glob("*.h")]):
             return elf
         flags = [*headers, *extra, *([*WARNINGS, f"-I{LIBRARY / 'src'}"] if library else [])]
-        objects = compile_all([source, *own], out, kind, flags)
+        lenient = flags if warnings else [flag for flag in flags if flag not in WARNINGS]
+        objects = compile_all([source], out, kind, lenient) + compile_all(own, out, kind, flags)
         for folder in used:
             objects += compile_all(sources(folder, ".cpp"), out, kind, ["-w", *headers])
         link = ["-Os", "-g", "-flto", "-fuse-linker-plugin", "-Wl,--gc-sections", f"-mmcu={kind.mcu}", "-w", *extra]
@@ -210,11 +223,11 @@ def simulator() -> Path:
 
 def host_program(source: Path) -> Path:
     """A program of the library and a test's C++ for this computer, with the sanitizers on."""
-    fakes = HERE / "host"
+    fakes = ROOT / "tests" / "firmware" / "host"
     own = sources(LIBRARY / "src", ".cpp")
     with locked(BUILD / f"host-{source.stem}") as out:
         program = out / source.stem
-        inputs = [source, *own, *sources(LIBRARY / "src", ".h"), *sources(HERE, ".h", ".ino")]
+        inputs = [source, *own, *sources(LIBRARY / "src", ".h"), *sources(source.parent, ".h", ".ino")]
         if not fresh(program, inputs):
             sanitize = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-std=c++11", "-O1", "-g"]
             run("g++", *sanitize, *WARNINGS, f"-I{fakes}", f"-I{LIBRARY / 'src'}", source, *own, "-o", program)
