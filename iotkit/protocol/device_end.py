@@ -181,7 +181,7 @@ class DeviceEnd:
             self._send(tag, 200, *self._builtin(command))
         elif command in self._description.functions:
             return self._call(self._description.functions[command], rest if blank else None, tag)
-        elif line:
+        elif line or tag:
             raise _Refused(404, "funcname Not Found", "-")
         return None
 
