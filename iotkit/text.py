@@ -33,8 +33,8 @@ def described(known: Description) -> str:
         rows = [(a.name, str(a.type), a.help) for a in known.attributes.values()]
         parts.append("Attributes\n" + columns(rows, "  "))
     if known.functions:
-        rows = [(called(f), f.help) for f in known.functions.values()]
-        parts.append("Functions\n" + columns(rows, "  "))
+        calls = [(called(f), f.help) for f in known.functions.values()]
+        parts.append("Functions\n" + columns(calls, "  "))
     return "\n\n".join(parts) or "It has neither attributes nor functions."
 
 

@@ -209,10 +209,14 @@ def boarded(
     timeout: float = SOON,
     call_timeout: float = SOON,
 ) -> Iterator[tuple[Device, Board]]:
-    """Give the object for a Board in memory, and the board; `answers` count once connected."""
+    """Give the object for a Board in memory, and the board.
+
+    `answers` and the time-outs count once it is connected.
+    """
     here, there = pair("board")
     with Board(there) as board:
-        link = SerialLink(here, timeout=timeout, call_timeout=call_timeout)
+        link = SerialLink(here)
+        link._timeout, link._call_timeout = timeout, call_timeout
         board.heard.clear()
         board.answers.update(answers or {})
         with device_over(link) as robot:

@@ -671,12 +671,23 @@ class Moody(Board):
 MOODY_TIMEOUT = 0.05
 
 
+def in_the_end(work):
+    """Do it until it works, on a board that is good again."""
+    deadline = time.monotonic() + SOON
+    while True:
+        try:
+            return work()
+        except iotkit.IotkitError:
+            assert time.monotonic() < deadline
+
+
 def use_a_moody_board(seed):
     """Use it for a while; return what was wrong."""
     chance, wrong, called = random.Random(-seed), [], {}
     here, there = pair(f"moody {seed}")
     with Moody(there, seed) as board:
-        link = SerialLink(here, timeout=MOODY_TIMEOUT, call_timeout=MOODY_TIMEOUT)
+        link = SerialLink(here)
+        link._timeout = link._call_timeout = MOODY_TIMEOUT
         board.good = False
         with device_over(link) as robot:
             for n in range(1000, 1040):
@@ -695,7 +706,7 @@ def use_a_moody_board(seed):
                     if "was not sent" in str(error):
                         called.pop(n, None)
             board.good = True
-            wrong += [f"in the end x was {robot.x}"] if robot.x % 2 else []
+            wrong += ["x was y's in the end"] if in_the_end(lambda: robot.x) % 2 else []
     sent = [command for command in board.heard if command.startswith("double")]
     wrong += [f"{c} was sent {sent.count(c)} times" for c in set(sent) if sent.count(c) > 1]
     wrong += [
@@ -709,10 +720,7 @@ def use_a_moody_board(seed):
     return [f"seed {seed}: {what}" for what in wrong]
 
 
-@pytest.mark.parametrize("round_", range(2))
-def test_whatever_a_board_does_no_answer_is_anothers_and_no_action_is_sent_twice(
-    round_,
-):
+def test_whatever_a_board_does_no_answer_is_anothers_and_no_action_is_sent_twice():
     seed = random.SystemRandom().randrange(10**6)
     results = []
     threads = [

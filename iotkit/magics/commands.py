@@ -1,0 +1,182 @@
+"""The line magic `%iotkit`."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, line_magic, magics_class
+
+from .. import opened, sim
+from ..device import link_of
+from ..errors import BadValue, IotkitError, UnknownName, did_you_mean
+from ..links import Link
+from ..text import columns, printable
+from .completion import Completion
+from .display import Display
+from .variables import Variables
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+_AS = re.compile(r"(?:(?P<what>.*?)\s+)?as\s+(?P<name>\S+)")
+_QUESTION = re.compile(r"^(\s*%iotkit)\s+(\w+)\s*\?{1,2}\s*$")
+_LOOPBACK, _EVERYWHERE = "127.0.0.1", "0.0.0.0"  # noqa: S104 - what --lan asks for
+
+
+@magics_class
+class IotkitMagics(Magics):
+    """`%iotkit`, and all that goes with it, in one shell."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        super().__init__(shell)
+        self._commands: dict[str, Callable[[str], None]] = {
+            "devices": self._devices,
+            "connect": self._connect,
+            "simulate": self._simulate,
+            "serve": self._serve,
+            "disconnect": self._disconnect,
+            "help": self._help,
+        }
+        self._transformers: list[object] = shell.input_transformers_cleanup
+        self._variables = Variables(shell)
+        self._completion = Completion(shell, self._commands)
+        self._display = Display(shell)
+
+    def start(self) -> None:
+        """Begin: help, completion, and what a notebook shows."""
+        self._transformers.append(_help_for_a_command)
+        self._completion.start()
+        self._display.start()
+
+    def stop(self) -> None:
+        """End all of that, and close what was opened."""
+        self._transformers[:] = [
+            one for one in self._transformers if one is not _help_for_a_command
+        ]
+        self._completion.stop()
+        self._display.stop()
+        self._variables.close()
+
+    @line_magic
+    def iotkit(self, line: str) -> None:
+        """Devices as variables.
+
+        %iotkit devices                      what there is
+        %iotkit connect TARGET [as NAME]     make a device a variable
+        %iotkit simulate WHICH [as NAME]     the same with a simulated one
+        %iotkit serve NAME [--lan]           put it on the web
+        %iotkit disconnect NAME              let go of it
+
+        A question mark behind one of them explains it: %iotkit connect?
+        """
+        command, _, rest = line.strip().partition(" ")
+        try:
+            if command and command not in self._commands:
+                near = did_you_mean(command, self._commands)
+                there = ", ".join(self._commands)
+                raise UnknownName(f"there is no %iotkit {command}{near} (there are: {there})")
+            self._commands[command or "help"](rest.strip())
+        except IotkitError as error:
+            raise UsageError(printable(str(error))) from None
+
+    def _devices(self, line: str) -> None:  # noqa: ARG002 - as all commands
+        """List what there is.
+
+        %iotkit devices
+
+        The devices connected here with their variables, the boards on USB, the devices on the
+        network, and those that can be simulated.
+        """
+        from ..inventory import on_network, on_usb
+
+        rows = [(self._variables.names_of(one), _shown(link_of(one))) for one in opened.devices()]
+        rows += [(one.target, one.what) for one in on_usb()]
+        try:
+            rows += [(one.target, one.what) for one in on_network()]
+        except IotkitError as error:
+            print(printable(str(error)))
+        rows += [(f"sim:{name}", "to simulate") for name in sim.DEVICES]
+        print(columns(rows))
+
+    def _connect(self, line: str) -> None:
+        """Connect to a device and make it a variable.
+
+        %iotkit connect [TARGET] [as NAME]
+
+        TARGET is a serial port (/dev/ttyUSB0, COM3), a name on the local network (robot),
+        sim:sumobot, http://host:port, socket://host:port or exec:program args; without one it is
+        the one device there is. Without a NAME the variable has the device's own name.
+        """
+        target, name = _with_name(line)
+        self._put(target or None, name)
+
+    def _simulate(self, line: str) -> None:
+        """Simulate a device and make it a variable.
+
+        %iotkit simulate WHICH [as NAME]
+
+        WHICH is sumobot or testhosttiny. Without a NAME the variable has the device's own name.
+        Once more with the same name, it begins anew.
+        """
+        which, name = _with_name(line)
+        self._put(f"sim:{which}", name)
+
+    def _put(self, target: str | None, name: str | None) -> None:
+        name, device = self._variables.connect(target, name)
+        print(printable(f"The variable {name} is {_shown(link_of(device))}."))
+
+    def _serve(self, line: str) -> None:
+        """Put a device on the web, so that other programs can use it.
+
+        %iotkit serve NAME [--lan]
+
+        NAME is a variable. Only programs on this computer get at it, or with --lan everyone on
+        the local network, who can then drive it.
+        """
+        from ..discovery import python_name
+
+        name, _, option = line.partition(" ")
+        if not name or option.strip() not in ("", "--lan"):
+            raise BadValue("write %iotkit serve NAME, or %iotkit serve NAME --lan")
+        service = self._variables.serve(name, _EVERYWHERE if option else _LOOPBACK)
+        known_as = python_name(service.name)
+        print(printable(f"{name} is at {service.url}: from iotkit.local import {known_as}"))
+        if option:
+            print("Anyone on this network can now read and drive it.")
+
+    def _disconnect(self, line: str) -> None:
+        """Let go of a device.
+
+        %iotkit disconnect NAME
+
+        NAME is a variable, which goes with it. It is no longer served either.
+        """
+        self._variables.disconnect(line)
+        print(printable(f"{line} is disconnected."))
+
+    def _help(self, line: str) -> None:
+        """Explain one of the commands, or list them all.
+
+        %iotkit help [COMMAND]
+        """
+        explained: object = self._commands.get(line, IotkitMagics.iotkit)
+        print(inspect.getdoc(explained))
+
+
+def _shown(link: Link) -> str:
+    return f"{link.description.id} on {link.target}"
+
+
+def _with_name(line: str) -> tuple[str, str | None]:
+    """Return what stands before `as NAME`, and the name, or None where there is none."""
+    found = _AS.fullmatch(line)
+    return (found["what"] or "", found["name"]) if found else (line, None)
+
+
+def _help_for_a_command(lines: list[str]) -> list[str]:
+    """Make `%iotkit connect?` what shows its help; IPython would look for a `connect`."""
+    return [_QUESTION.sub(r"\1 help \2", line) for line in lines]
