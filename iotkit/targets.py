@@ -111,10 +111,11 @@ def _hosted(device: host.Device, target: str) -> Link:
 
 def _simulated(name: str, timeout: float | None) -> Link:
     from . import sim
-    from .sim import firmware
 
-    if firmware.is_firmware(name):
-        return _serial_link(firmware.SimulatedBoard(Path(name)), timeout)
+    if sim.is_firmware(name):
+        from .sim.firmware import SimulatedBoard
+
+        return _serial_link(SimulatedBoard(Path(name)), timeout)
     return _hosted(sim.simulate(name), f"sim:{name}")
 
 

@@ -135,6 +135,6 @@ def _refusal(reply: Reply, words: str) -> IotkitError:
         return OutOfRange(words, reply.data)
     if reply.status == 405:
         return ReadOnly(words)
-    if reply.status == 400:
+    if (reply.status, reply.message) == (400, "Bad Value"):
         return BadValue(words)
     return DeviceError(words, reply.status)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import subprocess
 import sys
 import threading
@@ -74,11 +73,6 @@ class SimulatedBoard(Serial):
         """Close the port, and switch the board off."""
         super().close()
         self._uno.close()
-
-
-def is_firmware(name: str) -> bool:
-    """Whether `name` in `sim:name` is a sketch or a program, and no device of DEVICES."""
-    return name.endswith((".ino", ".elf")) or "/" in name or os.sep in name
 
 
 def _tools() -> Any:
