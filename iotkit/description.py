@@ -165,6 +165,18 @@ class Event:
     value: Argument | None = None
     help: str = ""
 
+    @property
+    def signature(self) -> str:
+        """The event as devices write it: `bump side:str`."""
+        return f"{self.name} {self.value.name}:{self.value.type}" if self.value else self.name
+
+    @classmethod
+    def parse(cls, name: str, text: str) -> Event:
+        """Return the event `name` in `bump side:str - Hit something`."""
+        spec, _, help_ = f"{text} ".partition(" - ")
+        value = next(iter(spec.split()[1:]), "")
+        return cls(name, _typed(value), _clean(help_.strip()))
+
 
 Member = TypeVar("Member", Attribute, Function, Event)
 
@@ -174,7 +186,8 @@ class Description:
     """All that a device says of itself.
 
     `id` is `plainid` or `plainid:specifier`; `attributes`, `functions` and `events` are in the
-    device's order, each under its name; `help` is what the device as a whole is for.
+    device's order, each under its name; `help` is what the device as a whole is for;
+    `deadman_ms` after how much silence it stops by itself, in milliseconds, or 0.
     """
 
     id: str
@@ -182,6 +195,7 @@ class Description:
     functions: Mapping[str, Function] = field(default_factory=dict)
     events: Mapping[str, Event] = field(default_factory=dict)
     help: str = ""
+    deadman_ms: int = 0
 
     @property
     def plain_id(self) -> str:
@@ -206,6 +220,7 @@ class Description:
         functions: Iterable[Function] = (),
         events: Iterable[Event] = (),
         help: str = "",  # noqa: A002
+        deadman_ms: int = 0,
     ) -> Description:
         """Return the description of these members, without those that nobody could use.
 
@@ -221,6 +236,7 @@ class Description:
             _usable(functions, taken),
             _usable(events, set()),
             _clean(help),
+            deadman_ms,
         )
 
     def to_devinfo(self) -> dict[str, Any]:
@@ -275,6 +291,11 @@ class Description:
             raise ProtocolError("the server's description of the device can't be read") from error
 
 
+def is_identifier(text: str) -> bool:
+    """Whether `text` may be a plain id or a specifier."""
+    return re.fullmatch(_ID, text) is not None
+
+
 def function_value(function: Function) -> dict[str, Any]:
     """Return a function's `value` in the web API: its name, what it takes, what it gives."""
     result = [function.result] if function.result else []
@@ -292,7 +313,8 @@ def _checked(name: str, type_: Type, limits: Limits, value: Any) -> Value:
         checked = type_.check(value)
         limits.check(checked)
     except IotkitError as error:
-        raise type(error)(f"{name}: {error}") from None
+        error.args = (f"{name}: {error}",)
+        raise
     return checked
 
 

@@ -28,7 +28,11 @@ class BadValue(IotkitError, ValueError):
 
 
 class OutOfRange(BadValue):
-    """A value outside the limits or choices that the device declares."""
+    """A value outside the limits or choices that the device declares; `limits` are these."""
+
+    def __init__(self, message: str, limits: str = "") -> None:
+        super().__init__(message)
+        self.limits = limits
 
 
 class ReadOnly(IotkitError, AttributeError):

@@ -29,13 +29,15 @@ import logging
 import threading
 import typing
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_origin
 
-from .description import Argument, Attribute, Description, Function
-from .errors import DeviceDisconnected, DeviceError, IotkitError
-from .protocol import Call, DeviceEnd, Get, Request, Set
+from .description import Argument, Attribute, Description, Function, is_identifier
+from .errors import BadValue, DeviceError, IotkitError
+from .links.local import LocalLink
+from .offering import offer
 from .transports import Transport
-from .types import Type, Value
+from .types import Type, Value, shown
 
 _TYPES = {int: Type.INT, float: Type.FLOAT, bool: Type.BOOL, str: Type.STR, Any: Type.ANY}
 _log = logging.getLogger(__name__)
@@ -85,17 +87,18 @@ class Hosted:
     """A device written in Python, as the side that serves it sees it."""
 
     def __init__(self, device: Device) -> None:
-        known = device._description
-        id_ = f"{known.id}:{device.specifier}" if device.specifier else known.id
         self._device = device
         self._turn = threading.Lock()  # so that hosts at once read and set one after the other
-        self.description = Description.of(
-            id_,
-            known.attributes.values(),
-            known.functions.values(),
-            known.events.values(),
-            known.help,
-        )
+        self.rename(device.specifier)
+
+    def rename(self, specifier: str) -> None:
+        """Have this specifier from now on, until the program ends; BadValue for a bad one."""
+        if specifier and not is_identifier(specifier):
+            raise BadValue(f"{shown(specifier)} is no specifier: a letter, then letters, digits, _")
+        self._device.specifier = specifier
+        known = self._device._description
+        id_ = f"{known.id}:{specifier}" if specifier else known.id
+        self.description = replace(known, id=id_)
 
     def get(self, name: str) -> Value:
         """Return an attribute's value; raises DeviceError where the device's code fails."""
@@ -137,45 +140,16 @@ class Hosted:
             raise DeviceError(f"{what} failed: {error}", status) from error
 
 
-def run(device: Device, transport: Transport) -> None:
-    """Be the device at the other end of `transport` until that is closed."""
-    hosted = Hosted(device)
-    try:
-        converse(hosted, transport)
-    finally:
-        hosted.close()
+def run(device: Device, transport: Transport, *, version: int = 2) -> None:
+    """Be the device at the other end of `transport` until that is closed.
 
-
-def converse(hosted: Hosted, transport: Transport) -> None:
-    """Be the device towards the host at the other end of `transport`, until that is closed.
-
-    A device may talk to several hosts at once, each in a thread of its own.
+    `version` 1 is what original boards speak.
     """
-    end = DeviceEnd(hosted.description)
-    end.start()
+    link = LocalLink(Hosted(device), transport.name)
     try:
-        while True:
-            transport.write(end.data_to_send())
-            end.receive(transport.read())
-            while request := end.next_request():
-                _respond(end, hosted, request)
-                transport.write(end.data_to_send())
-    except DeviceDisconnected:
-        pass
-
-
-def _respond(end: DeviceEnd, hosted: Hosted, request: Request) -> None:
-    try:
-        match request:
-            case Get(attribute=member):
-                end.answer(request, hosted.get(member.name))
-            case Set(attribute=member, value=value):
-                hosted.set(member.name, value)
-                end.answer(request)
-            case Call(function=member, args=args):
-                end.answer(request, hosted.call(member.name, args))
-    except DeviceError as error:
-        end.refuse(request, error.status, "Fail", str(error))
+        offer(link, transport, version=version)
+    finally:
+        link.close()
 
 
 def _own(type_: Type, value: Any) -> Value:
@@ -241,4 +215,4 @@ def _marked_read_only(member: Attribute) -> str:
     return f"{member.summary} [{inside}]".lstrip()
 
 
-__all__ = ["Device", "Hosted", "converse", "function", "run"]
+__all__ = ["Device", "Hosted", "function", "run"]

@@ -28,10 +28,11 @@ def connect(
 
     | target                     | the device                                           |
     | -------------------------- | ---------------------------------------------------- |
-    | `/dev/ttyUSB0`, `COM3`     | on a serial port, at `baud` bits/s (19200)           |
+    | `/dev/ttyUSB0`, `COM3`     | on a serial port, at `baud` bits/s, found out if not given |
     | `socket://host:port`       | that speaks the serial protocol on a TCP port        |
     | `exec:program args`        | a program that speaks it on its standard in- and output |
     | `sim:sumobot`              | a simulated one, new each time                       |
+    | `sim:path/Robot.ino`       | a sketch on a simulated Uno, in a clone of the source |
     | `http://host:port`         | behind a web service                                 |
     | `robot`                    | of that name on the local network                    |
     | an iotkit.host.Device      | written in Python, in this process                   |
@@ -48,7 +49,7 @@ def connect(
     target = target.strip()
     scheme, _, rest = target.partition(":")
     if scheme == "sim":
-        return _opened(_simulated(rest))
+        return _opened(_simulated(rest, timeout))
     if scheme == "exec":
         from .transports.process import Process
 
@@ -108,9 +109,13 @@ def _hosted(device: host.Device, target: str) -> Link:
     return LocalLink(host.Hosted(device), target)
 
 
-def _simulated(name: str) -> Link:
+def _simulated(name: str, timeout: float | None) -> Link:
     from . import sim
 
+    if sim.is_firmware(name):
+        from .sim.firmware import SimulatedBoard
+
+        return _serial_link(SimulatedBoard(Path(name)), timeout)
     return _hosted(sim.simulate(name), f"sim:{name}")
 
 

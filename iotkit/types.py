@@ -102,11 +102,11 @@ class Limits:
     def check(self, value: Value) -> None:
         """Raise OutOfRange, naming the limits, where `value` is outside them."""
         if self.choices and value not in self.choices:
-            raise OutOfRange(f"it takes {' or '.join(self.choices)}, not {shown(value)}")
+            raise OutOfRange(f"it takes {' or '.join(self.choices)}, not {shown(value)}", str(self))
         if isinstance(value, str) or self.minimum is None or self.maximum is None:
             return
         if not self.minimum <= value <= self.maximum:
-            raise OutOfRange(f"it takes {self}, not {value}")
+            raise OutOfRange(f"it takes {self}, not {value}", str(self))
 
     def __str__(self) -> str:
         if self.choices:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import BinaryIO, cast
 
 import click
 
 from ..errors import PortBusy
-from ..host import Hosted, converse
+from ..host import Hosted
+from ..links.local import LocalLink
+from ..offering import offer
 from ..sim import simulate as simulated
 from ..transports.process import Streams
 from ..transports.tcp import Tcp
@@ -22,7 +25,12 @@ _HAS_PTY = os.name == "posix"
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", required=False)
+@click.option(
+    "--firmware",
+    type=click.Path(path_type=Path),
+    help="A sketch (.ino) or a program (.elf), on a simulated Uno.",
+)
 @click.option("--pty", is_flag=True, help="On a pseudo terminal. (So, except on Windows.)")
 @click.option(
     "--tcp", type=click.IntRange(0, 65535), help="On a TCP port of this computer; 0: any."
@@ -31,41 +39,62 @@ _HAS_PTY = os.name == "posix"
 @click.option("--specifier", default="", help="Which one of its kind it is, such as red.")
 @json_option
 def simulate(
-    name: str, pty: bool, tcp: int | None, stdio: bool, specifier: str, as_json: bool
+    name: str | None,
+    firmware: Path | None,
+    pty: bool,
+    tcp: int | None,
+    stdio: bool,
+    specifier: str,
+    as_json: bool,
 ) -> None:
     """Be a simulated device, until Ctrl-C.
 
     It speaks as a board on a serial port does. NAME is sumobot or testhosttiny.
     """
+    if (name is None) == (firmware is None):
+        raise click.UsageError("Say either a NAME or a --firmware.")
+    if firmware is not None and (stdio or specifier or tcp is not None):
+        raise click.UsageError("A --firmware runs on a pseudo terminal, and has its own name.")
     if pty + stdio + (tcp is not None) > 1:
         raise click.UsageError("Only one of --pty, --tcp and --stdio is possible.")
     if pty and not _HAS_PTY:
         raise click.UsageError("There are no pseudo terminals on this system: take --tcp 0.")
     end_on_signals()
-    device = simulated(name)
+    if firmware is not None:
+        _run(firmware, as_json)
+        return
+    device = simulated(name or "")
     device.specifier = specifier
     with ExitStack() as stack:
-        hosted = Hosted(device)
-        stack.callback(hosted.close)
+        link = LocalLink(Hosted(device), f"sim:{name}")
+        stack.callback(link.close)
         if stdio:
-            converse(hosted, stack.enter_context(_standard_streams()))
+            offer(link, stack.enter_context(_standard_streams()))
         elif tcp is not None or not _HAS_PTY:
             listener = stack.enter_context(_listener(tcp or 0))
-            _tell(hosted, f"socket://{_LOOPBACK}:{listener.getsockname()[1]}", as_json)
-            _converse_with_all(hosted, listener)
+            _tell(link.description.id, f"socket://{_LOOPBACK}:{listener.getsockname()[1]}", as_json)
+            _offer_to_all(link, listener)
         else:
             from ..transports.pty import Pty
 
             terminal = stack.enter_context(Pty())
-            _tell(hosted, terminal.name, as_json)
-            converse(hosted, terminal)
+            _tell(link.description.id, terminal.name, as_json)
+            offer(link, terminal)
 
 
-def _tell(hosted: Hosted, target: str, as_json: bool) -> None:
+def _run(firmware: Path, as_json: bool) -> None:
+    from ..sim.firmware import SimulatedUno
+
+    with closing(SimulatedUno(firmware)) as uno:
+        _tell(firmware.name, uno.port, as_json)
+        uno.wait()
+
+
+def _tell(name: str, target: str, as_json: bool) -> None:
     if as_json:
-        print_json({"id": hosted.description.id, "target": target})
+        print_json({"id": name, "target": target})
         return
-    say(f'{hosted.description.id} is on {target}, so in Python: iotkit.connect("{target}")')
+    say(f'{name} is on {target}, so in Python: iotkit.connect("{target}")')
     say("Ctrl-C ends it.")
 
 
@@ -85,13 +114,13 @@ def _listener(port: int) -> socket.socket:
         ) from error
 
 
-def _converse_with_all(hosted: Hosted, listener: socket.socket) -> None:
+def _offer_to_all(link: LocalLink, listener: socket.socket) -> None:
     """Be one device to all who connect, until the program is interrupted."""
     open_: set[Tcp] = set()
 
     def attend(client: Tcp) -> None:
         with client:
-            converse(hosted, client)
+            offer(link, client)
         open_.discard(client)
 
     listener.settimeout(1.0)  # so that Ctrl-C works on Windows

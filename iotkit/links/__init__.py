@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 
 from ..description import Description
+from ..errors import DeviceError
 from ..types import Value
 
 TIMEOUT = 2.0  # seconds for a get or a set: a long line at 9600 baud, and as much again
@@ -47,6 +48,15 @@ class Link(ABC):
     @abstractmethod
     def call(self, name: str, args: Sequence[Value]) -> Future[Value | None]:
         """Call a function; sent once and never again, whatever happens."""
+
+    def rename(self, specifier: str) -> Future[None]:  # noqa: ARG002
+        """Tell the device which one of its class it is (`red`); an empty text clears that.
+
+        It keeps this over a power cycle where it can. DeviceError for one that has no such thing.
+        """
+        refused: Future[None] = Future()
+        refused.set_exception(DeviceError(f"{self.description.id} can't be renamed", 404))
+        return refused
 
     @property
     @abstractmethod

@@ -17,6 +17,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..description import MAX_NAMES
 from ..errors import (
     DeviceDisconnected,
     DeviceReset,
@@ -24,14 +25,18 @@ from ..errors import (
     IotkitError,
     ProtocolError,
 )
-from ..protocol import Banner, Garbage, HostEnd, Reply, encode
+from ..protocol import Banner, Damaged, Garbage, HostEnd, News, Reply
 from ..transports import Transport
 from ..types import shown
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
+MAX_PARTS = 2 * MAX_NAMES  # lines of an answer: what is beyond is no description
+MAX_REPEATS = 3  # of a frame that arrives damaged: a line that bad is of no use
+
+
+@dataclass(slots=True, eq=False)
 class _Question:
     """A command on its way: `tries` are left, one of which `deadline` ends.
 
@@ -43,9 +48,11 @@ class _Question:
     timeout: float
     tries: int
     once: bool
+    parts: list[News] | None
     future: Future[Any] = field(default_factory=Future)
     deadline: float = 0.0
     sent: bool = False
+    repeats: int = 0
     heard: str = ""  # what came in its time and was no answer
 
     def taken(self) -> bool:
@@ -57,20 +64,25 @@ class _Question:
 class Line:
     """The conversation with one device over `transport`.
 
-    It begins out of step, since nobody knows what the device has heard before: the first
-    question waits for the answer to a barrier (docs/serial-protocol.md, "After a time-out").
+    It begins in version 1 and out of step, since nobody knows what the device has heard before:
+    the first question waits for the answer to a barrier (docs/serial-protocol.md, "After a
+    time-out"). After `use_frames` several questions are out at a time, and each answer tells
+    whose it is.
     """
 
     def __init__(self, transport: Transport) -> None:
         self.name = transport.name
         self.banner: Banner | None = None
+        self.heard = threading.Event()  # something has come
         self.started = threading.Event()  # a banner has come
         self._transport = transport
         self._end = HostEnd()
         self._in_step = False
+        self._ping_each = 0.0  # seconds; 0: never
+        self._sent_at = 0.0
         self._lock = threading.Lock()
         self._waiting: tuple[deque[_Question], deque[_Question]] = (deque(), deque())
-        self._current: _Question | None = None
+        self._out: dict[int, _Question] = {}  # what is on the line, a barrier for its question
         self._gone: IotkitError | None = None
         self._broken: IotkitError | None = None  # what a write met
         self._thread = threading.Thread(target=self._run, name=f"iotkit {self.name}", daemon=True)
@@ -81,6 +93,20 @@ class Line:
         """Whether it is over."""
         return self._gone is not None
 
+    @property
+    def framed(self) -> bool:
+        """Whether it speaks version 2."""
+        return self._end.framed
+
+    def use_frames(self, longest_line: int = 0, room: int = 0) -> None:
+        """Speak version 2 from now on; see HostEnd.use_frames."""
+        with self._lock:
+            self._end.use_frames(longest_line, room)
+
+    def ping_each(self, seconds: float) -> None:
+        """From now on, have the device hear something at least so often, for its deadman."""
+        self._ping_each = seconds
+
     def ask(
         self,
         command: str,
@@ -90,16 +116,18 @@ class Line:
         tries: int = 1,
         once: bool = False,
         background: bool = False,
+        parts: list[News] | None = None,
     ) -> Future[Any]:
         """Send `command` when its turn comes; the future gives what `decode` makes of the reply.
 
         `timeout` is in seconds, for each of the `tries`; what is to be sent `once` is never sent
-        again. The future's errors: what `decode` raises; DeviceTimeout; ProtocolError where only
+        again. The lines of status 1xx that belong to the answer are put into `parts`. The
+        future's errors: what `decode` raises; DeviceTimeout; ProtocolError where only
         nonsense came; DeviceReset; DeviceDisconnected. Until its command is sent, the future can
         be cancelled. Raises BadValue for a command that doesn't fit into a line.
         """
-        encode(command)
-        question = _Question(command, decode, timeout, tries, once)
+        self._end.encode(command)
+        question = _Question(command, decode, timeout, tries, once, parts)
         with self._lock:
             if self._gone is None:
                 self._waiting[background].append(question)
@@ -114,8 +142,8 @@ class Line:
             if self._gone is not None:
                 return
             self._gone = reason or DeviceDisconnected(f"{self.name} is closed")
-            unanswered = [*filter(None, [self._current]), *self._waiting[0], *self._waiting[1]]
-            self._current = None
+            unanswered = [*self._out.values(), *self._waiting[0], *self._waiting[1]]
+            self._out.clear()
             for queue in self._waiting:
                 queue.clear()
         self._transport.close()
@@ -135,21 +163,26 @@ class Line:
 
     def _read(self) -> None:
         data = self._transport.read()
+        if data:
+            self.heard.set()
         with self._lock:
             if self._broken is not None:
                 raise self._broken
             done = [told for event in self._end.receive(data) for told in self._handle(event)]
             done += self._overdue()
+            self._next()
+            self._keep_alive()
         _tell(done)
 
     # What follows is called with the lock held, and returns whom to tell what, to be told
     # without it: a future's callbacks may ask again.
 
     def _next(self) -> None:
-        """Send what is next in turn, if the line is free."""
-        while self._current is None and (queue := self._waiting[0] or self._waiting[1]):
-            self._current = queue.popleft()
-            self._try(self._current)
+        """Send what is next in turn, as far as there is room."""
+        while queue := self._waiting[0] or self._waiting[1]:
+            if (self._out and not self._in_step) or not self._end.has_room_for(queue[0].command):
+                return
+            self._try(queue.popleft())
 
     def _try(self, question: _Question) -> None:
         question.deadline = time.monotonic() + question.timeout
@@ -158,68 +191,99 @@ class Line:
     def _send(self, question: _Question) -> None:
         """Send the question, or the barrier before it; drop it where nobody wants it any more."""
         if not self._in_step:
-            data = self._end.barrier(secrets.token_hex(4))
+            key, data = self._end.barrier(secrets.token_hex(4))
         elif question.taken():
-            data = self._end.ask(question.command)
+            key, data = self._end.ask(question.command)
         else:
-            self._current = None
             return
+        self._out[key] = question
+        self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        self._sent_at = time.monotonic()
         try:
             self._transport.write(data)
         except IotkitError as error:
             self._broken = error  # the reading thread ends it all
 
+    def _keep_alive(self) -> None:
+        idle = self._ping_each and not self._out
+        if idle and time.monotonic() > self._sent_at + self._ping_each:
+            self._try(_Question("ping", _nothing, self._ping_each, 1, True, None))
+
     def _handle(self, event: object) -> _Told:
-        question = self._current
         match event:
             case Banner():
                 self.banner = event
                 self.started.set()
-                return self._restarted(question)
+                return self._restarted()
             case Garbage(text):
                 _log.debug("%s sent %s", self.name, text)
-                if question:
+                for question in self._out.values():
                     question.heard = text
-            case Reply() if question and not self._in_step:
-                self._in_step = True
-                self._try(question)
-                self._next()
-            case Reply() if question:
-                try:
-                    return self._finish(question.decode(event))
-                except IotkitError as error:
-                    return self._finish(error)
+            case Damaged():
+                self._repeat()
+            case News(key=key) if key in self._out:
+                self._part(self._out[key], event)
+            case Reply(key=key) if key in self._out:
+                return self._answered(self._out.pop(key), event)
         return []
 
-    def _restarted(self, question: _Question | None) -> _Told:
-        """Whatever was out is lost, be it the question or the barrier before it."""
-        asked, self._in_step = self._in_step, False
-        if question is None:
-            return []
-        if not asked:
-            self._send(question)  # in the time it has: a board may restart again and again
-            return []
-        return self._finish(_lost(self.name, question))
+    def _part(self, question: _Question, part: News) -> None:
+        question.deadline = time.monotonic() + question.timeout  # it is still answering
+        if question.parts is not None and len(question.parts) < MAX_PARTS:
+            question.parts.append(part)
 
-    def _overdue(self) -> _Told:
-        question = self._current
-        if question is None or time.monotonic() < question.deadline:
-            return []
-        self._in_step = False
-        question.tries -= 1
-        if question.tries > 0 and not (question.once and question.sent):
+    def _answered(self, question: _Question, reply: Reply) -> _Told:
+        if not self._in_step:
+            self._in_step = True
             self._try(question)
             return []
-        return self._finish(_late(self.name, question))
+        try:
+            return [(question, question.decode(reply))]
+        except IotkitError as error:
+            return [(question, error)]
 
-    def _finish(self, outcome: Any) -> _Told:
-        question, self._current = self._current, None
-        assert question is not None
-        self._next()
-        return [(question, outcome)]
+    def _restarted(self) -> _Told:
+        """Whatever was out is lost, be it questions or the barrier before one."""
+        asked, self._in_step = self._in_step, self._end.framed
+        lost = list(self._out.values())
+        self._out.clear()
+        if asked:
+            return [(question, _lost(self.name, question)) for question in lost]
+        for question in lost:
+            self._send(question)  # in the time it has: a board may restart again and again
+        return []
+
+    def _repeat(self) -> None:
+        """Send again what arrived damaged; where several are out, only what may run twice."""
+        for key, question in self._out.items():
+            if (len(self._out) == 1 or not question.once) and question.repeats < MAX_REPEATS:
+                question.repeats += 1
+                self._write(self._end.again(key))
+
+    def _overdue(self) -> _Told:
+        now = time.monotonic()
+        done: _Told = []
+        for key, question in list(self._out.items()):
+            if now < question.deadline:
+                continue
+            del self._out[key]
+            self._end.give_up(key)
+            self._in_step = self._end.framed
+            question.tries -= 1
+            if question.tries > 0 and not (question.once and question.sent):
+                self._try(question)
+            else:
+                done.append((question, _late(self.name, question)))
+        return done
 
 
 _Told = list[tuple[_Question, Any]]
+
+
+def _nothing(_: Reply) -> None:
+    """Make nothing of the answer."""
 
 
 def _tell(told: _Told) -> None:

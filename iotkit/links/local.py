@@ -32,6 +32,9 @@ class Hosted(Protocol):
     def call(self, name: str, args: Sequence[Value]) -> Value | None:
         """Call a function; returns when that has ended."""
 
+    def rename(self, specifier: str) -> None:
+        """Have this specifier from now on."""
+
     def close(self) -> None:
         """End what is still going on."""
 
@@ -68,6 +71,15 @@ class LocalLink(Link):
     def call(self, name: str, args: Sequence[Value]) -> Future[Value | None]:
         """Call a function; see Link.call."""
         return self._begin(self._beside, self._hosted.call, name, args)
+
+    def rename(self, specifier: str) -> Future[None]:
+        """Give the device a specifier; see Link.rename."""
+
+        def work() -> None:
+            self._hosted.rename(specifier)
+            self.description = self._hosted.description
+
+        return self._begin(self._values.submit, work)
 
     @property
     def closed(self) -> bool:

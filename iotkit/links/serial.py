@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 
-from ..description import MAX_NAMES, V1_BUILTINS, Attribute, Description, Function
-from ..errors import BadValue, DeviceError, DeviceTimeout, ProtocolError
+from ..errors import BadValue, DeviceError, IotkitError, OutOfRange, ProtocolError, ReadOnly
 from ..protocol import Reply
 from ..transports import Transport
 from ..types import Type, Value
 from . import CALL_TIMEOUT, TIMEOUT, Link
+from .greeting import greet
+from .introspection import introspect
 from .line import Line
 
-BOOT_TIME = 2.0  # seconds: a boot loader listens for 1.7 s, and takes for itself what comes then
-HELLO_TIMEOUT, HELLO_TRIES = 1.0, 5  # so that a port on which nobody speaks fails within 8 s
 TRIES = 3  # of what may be asked twice
-MAX_SILENCES = 3  # requests for help, one after the other, without an answer: it has none
+
+_TEXTS = (Type.STR, Type.ANY)
 
 
 class SerialLink(Link):
@@ -37,12 +37,11 @@ class SerialLink(Link):
         """
         self.target = transport.name
         self._timeout, self._call_timeout = timeout, call_timeout
-        self._silences = 0
         self._line = Line(transport)
         try:
-            if transport.resets:
-                self._line.started.wait(BOOT_TIME)
-            self.description = self._introspect()
+            self.description = introspect(self._line, greet(self._line, transport), timeout)
+            # Twice in the time, and a bit: one of them may be lost.
+            self._line.ping_each(self.description.deadman_ms / 1000 / 2.5)
         except BaseException:
             self._line.close()
             raise
@@ -80,11 +79,29 @@ class SerialLink(Link):
             data = self._data(reply, f"{name}()")
             if function.result is None:
                 return None
-            if data == "-" and function.result.type in (Type.STR, Type.ANY):
+            if (
+                data == "-"
+                and not self._line.framed
+                and function.result.type in (Type.STR, Type.ANY)
+            ):
                 return ""  # version 1 sends the same for an empty text as for none
             return self._value(f"the result of {name}()", function.result.type, data)
 
         return self._line.ask(command, decode, timeout=self._call_timeout, tries=TRIES, once=True)
+
+    def rename(self, specifier: str) -> Future[None]:
+        """Give the device a specifier; see Link.rename."""
+        if not self._line.framed:
+            return super().rename(specifier)
+
+        def decode(reply: Reply) -> None:
+            self._data(reply, f"to be called {specifier}")
+            id_ = ":".join(filter(None, (self.description.plain_id, specifier)))
+            self.description = replace(self.description, id=id_)
+
+        return self._line.ask(
+            f"rename {specifier}".rstrip(), decode, timeout=self._timeout, tries=TRIES
+        )
 
     @property
     def closed(self) -> bool:
@@ -96,12 +113,12 @@ class SerialLink(Link):
         self._line.close()
 
     def _data(self, reply: Reply, wish: str) -> str:
-        """Return the reply's data; raises DeviceError, in words, where it is an error."""
+        """Return the reply's data; raises what fits, in words, where it is an error."""
         if reply.status < 300:
             return reply.data
         reason = reply.message if reply.data in ("", "-") else f"{reply.message}: {reply.data}"
-        name = self.description.id
-        raise DeviceError(f"{name} refused {wish}: {reason} ({reply.status})", reply.status)
+        words = f"{self.description.id} refused {wish}: {reason} ({reply.status})"
+        raise _refusal(reply, words) if self._line.framed else DeviceError(words, reply.status)
 
     def _value(self, what: str, type_: Type, data: str) -> Value:
         try:
@@ -111,48 +128,13 @@ class SerialLink(Link):
                 f"{self.description.id} gave nonsense for {what}: {error}"
             ) from None
 
-    def _introspect(self) -> Description:
-        """Ask the device what it is and what it has, as version 1 does: a question for each."""
-        device_id = self._ask("devinfo", HELLO_TIMEOUT, HELLO_TRIES).data
-        self.description = Description.of(device_id)
-        funcs = [name for name in self._list("funcs") if name not in V1_BUILTINS]
-        attrs = [entry.partition(":") for entry in self._list("attrs")]
-        return Description.of(
-            device_id,
-            [Attribute(n, Type.named(t), _untyped(self._help(n), t)) for n, _, t in attrs],
-            [Function.parse(name, self._help(name)) for name in funcs],
-        )
 
-    def _ask(self, command: str, timeout: float | None = None, tries: int = TRIES) -> Reply:
-        decode: Callable[[Reply], Reply] = _itself
-        asked = self._line.ask(command, decode, timeout=timeout or self._timeout, tries=tries)
-        reply: Reply = asked.result()
-        return reply
-
-    def _list(self, command: str) -> list[str]:
-        words = (word.strip() for word in self._data(self._ask(command), command).split(","))
-        names = list(dict.fromkeys(filter(None, words)))
-        return names[: len(V1_BUILTINS) + MAX_NAMES + 1]  # one too many, for Description to see
-
-    def _help(self, name: str) -> str:
-        """Return the help of `name`; empty where the device has none."""
-        if self._silences == MAX_SILENCES:
-            return ""
-        try:
-            reply = self._ask(f"help {name}", tries=1)
-        except BadValue:
-            return ""
-        except (DeviceTimeout, ProtocolError):  # some firmware; the name is still usable
-            self._silences += 1
-            return ""
-        self._silences = 0
-        return reply.data if reply.status < 300 else ""
-
-
-def _untyped(help_: str, type_name: str) -> str:
-    """Return an attribute's help without its type: `int - How fast` is `How fast`."""
-    return re.sub(rf"^\s*{re.escape(type_name)}\s*(-\s+|-?$)", "", help_)
-
-
-def _itself(reply: Reply) -> Reply:
-    return reply
+def _refusal(reply: Reply, words: str) -> IotkitError:
+    """Return the error that a device of version 2 means."""
+    if reply.status == 416:
+        return OutOfRange(words, reply.data)
+    if reply.status == 405:
+        return ReadOnly(words)
+    if (reply.status, reply.message) == (400, "Bad Value"):
+        return BadValue(words)
+    return DeviceError(words, reply.status)

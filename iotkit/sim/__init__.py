@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+
 from ..errors import BadTarget, did_you_mean
 from ..host import Device
 from .sumobot import Sumobot
@@ -22,3 +24,8 @@ def simulate(name: str) -> Device:
             f"there is no simulation {name!r}{did_you_mean(name, DEVICES)}"
             f" (there are: {', '.join(DEVICES)})"
         ) from None
+
+
+def is_firmware(name: str) -> bool:
+    """Whether `name` in `sim:name` is a sketch or a program, and no device of DEVICES."""
+    return name.endswith((".ino", ".elf")) or "/" in name or os.sep in name

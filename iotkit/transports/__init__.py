@@ -17,11 +17,13 @@ CHUNK = 4096  # bytes read at once
 class Transport(ABC):
     """A two-way stream of bytes; `name` is what a person calls it, such as `/dev/ttyUSB0`.
 
-    `resets` tells that opening it may have restarted the board (see `Serial`).
+    `resets` tells that opening it may have restarted the board (see `Serial`); `rates` are those,
+    in bits a second, of which one has to be found out, the first one set; else it is empty.
     """
 
     name: str
     resets: bool = False
+    rates: tuple[int, ...] = ()
 
     @abstractmethod
     def read(self) -> bytes:
@@ -33,6 +35,10 @@ class Transport(ABC):
     @abstractmethod
     def write(self, data: bytes) -> None:
         """Send all of `data`; raises DeviceDisconnected."""
+
+    def set_rate(self, rate: int) -> None:
+        """Go on at this one of `rates`; between two reads, from any thread."""
+        raise NotImplementedError
 
     @abstractmethod
     def close(self) -> None:

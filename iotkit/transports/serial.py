@@ -8,7 +8,7 @@ import serial
 from serial.tools import list_ports
 
 from ..errors import BadValue, DeviceDisconnected, DeviceNotFound, PortBusy
-from ..protocol import BAUD
+from ..protocol import RATES
 from . import CHUNK, TICK, Transport
 
 WRITE_TIMEOUT = 2.0  # seconds; a command is shorter than any port's buffer, so more is a fault
@@ -18,20 +18,23 @@ TOUCH_BAUD = 1200  # opening at this rate tells many boards to enter their boot 
 class Serial(Transport):
     """The serial port called `port`, 8N1 at `baud` bits a second, for this process alone.
 
+    Without `baud`, the rate is one of RATES, to be found out.
+
     Opening it restarts many boards, by the DTR line; `resets` is False where the port has no
     such line (a pseudo terminal). Raises PortBusy, DeviceNotFound, or DeviceDisconnected with
     the system's own words; BadValue for a rate that would erase a board's program.
     """
 
-    def __init__(self, port: str, baud: int = BAUD) -> None:
+    def __init__(self, port: str, baud: int | None = None) -> None:
         if baud == TOUCH_BAUD:
             raise BadValue(
                 "1200 baud is not possible: boards take it as a call for the boot loader"
             )
         self.name = port
+        self.rates = () if baud else RATES
         try:
             self._port = serial.Serial(
-                port, baud, timeout=TICK, write_timeout=WRITE_TIMEOUT, exclusive=True
+                port, baud or RATES[0], timeout=TICK, write_timeout=WRITE_TIMEOUT, exclusive=True
             )
         except Exception as error:  # termios has an error of its own, on some systems
             raise _explained(error, port) from error
@@ -60,6 +63,13 @@ class Serial(Transport):
             self._port.write(data)
         except (OSError, TypeError) as error:
             raise DeviceDisconnected(f"{self.name} takes no data: was it unplugged?") from error
+
+    def set_rate(self, rate: int) -> None:
+        """Go on at `rate` bits a second; see Transport.set_rate."""
+        try:
+            self._port.baudrate = rate
+        except (OSError, ValueError) as error:
+            raise DeviceDisconnected(f"{self.name} can't be set to {rate} baud: {error}") from error
 
     def close(self) -> None:
         """Close the port, so that others may open it."""

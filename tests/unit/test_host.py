@@ -12,7 +12,7 @@ from iotkit.device import device_over
 from iotkit.errors import DeviceDisconnected, DeviceError
 from iotkit.host import Device, Hosted, function, run
 from iotkit.links.local import LocalLink
-from iotkit.transports.memory import pair
+from iotkit.transports.memory import Memory, pair
 from iotkit.types import Limits, Type
 
 
@@ -245,15 +245,15 @@ def test_the_device_is_told_when_its_program_is_interrupted():
     closed = threading.Event()
 
     class Told(Device):
-        @function
-        def interrupt(self) -> None:
-            raise KeyboardInterrupt
-
         def on_close(self) -> None:
             closed.set()
 
-    host_side, device_side = pair()
-    host_side.write(b"interrupt\n")
+    class Interrupted(Memory):
+        def read(self) -> bytes:
+            raise KeyboardInterrupt
+
+    _, device_side = pair()
+    device_side.__class__ = Interrupted
     with pytest.raises(KeyboardInterrupt):
         run(Told(), device_side)
     assert closed.is_set()

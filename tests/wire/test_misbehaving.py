@@ -14,7 +14,7 @@ from fake_devices import SOON, Board, boarded
 
 import iotkit
 from iotkit.device import device_over, link_of
-from iotkit.links import serial as serial_link
+from iotkit.links import greeting
 from iotkit.links.serial import SerialLink
 from iotkit.transports import Transport, memory
 from iotkit.transports.memory import pair
@@ -92,12 +92,12 @@ def test_an_action_without_an_answer_is_sent_exactly_once_and_says_that_it_may_h
 
 
 def test_a_dead_device_is_found_out_within_eight_seconds():
-    hello = serial_link.HELLO_TIMEOUT * serial_link.HELLO_TRIES
-    assert serial_link.BOOT_TIME + hello + 2 * memory.TICK < 8
+    hello = greeting.HELLO_TIMEOUT * greeting.HELLO_TRIES
+    assert greeting.BOOT_TIME + hello + 2 * memory.TICK < 8
 
 
 def test_a_port_on_which_nobody_speaks_is_a_timeout(monkeypatch):
-    monkeypatch.setattr(serial_link, "HELLO_TIMEOUT", 0.05)
+    monkeypatch.setattr(greeting, "HELLO_TIMEOUT", 0.05)
     here, there = pair("quiet")
     with there:
         assert "quiet is busy, or not there" in fault(TimeoutError, lambda: SerialLink(here))
@@ -330,8 +330,8 @@ class Booting(Board):
     ],
 )
 def test_a_board_that_starts_early_late_or_silently_is_connected(monkeypatch, after, banner):
-    monkeypatch.setattr(serial_link, "BOOT_TIME", 0.2)
-    monkeypatch.setattr(serial_link, "HELLO_TIMEOUT", 0.1)
+    monkeypatch.setattr(greeting, "BOOT_TIME", 0.2)
+    monkeypatch.setattr(greeting, "HELLO_TIMEOUT", 0.1)
     here, there = pair("slow")
     here.resets = True
     with (
@@ -348,7 +348,7 @@ def test_a_banner_ends_the_wait_for_the_boot_loader():
     began = time.monotonic()
     with Booting(there, 0.0), device_over(SerialLink(here)) as robot:
         assert robot.x == 1
-        assert time.monotonic() - began < serial_link.BOOT_TIME
+        assert time.monotonic() - began < greeting.BOOT_TIME
 
 
 # Odd descriptions
@@ -475,7 +475,7 @@ def test_what_is_no_device_is_a_protocol_error(answer):
     "answer", [lambda command: command.encode() + b"\r\n", lambda _: b"$GPGGA,1,2\r\n" * 100]
 )
 def test_what_only_echoes_or_talks_is_no_device(monkeypatch, answer):
-    monkeypatch.setattr(serial_link, "HELLO_TIMEOUT", 0.05)
+    monkeypatch.setattr(greeting, "HELLO_TIMEOUT", 0.05)
     here, there = pair("thing")
     with Board(there) as thing:
         thing.usual = answer

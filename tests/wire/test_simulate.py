@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -17,8 +18,10 @@ import serial
 from program import COMMAND, PATIENCE, environment, iotkit, running, started
 
 from iotkit import DeviceDisconnected, connect
-from iotkit.host import Device, Hosted, converse, function, run
+from iotkit.host import Device, Hosted, function, run
+from iotkit.links.local import LocalLink
 from iotkit.links.serial import SerialLink
+from iotkit.offering import offer
 from iotkit.transports import TICK
 from iotkit.transports.memory import pair
 from iotkit.transports.tcp import Tcp
@@ -143,7 +146,7 @@ class Counter(Device):
 def test_a_device_is_let_go_of_by_run_but_not_by_one_of_several_conversations():
     device = Counter()
     for host_of, expected in (
-        (lambda t: converse(Hosted(device), t), 0),
+        (lambda t: offer(LocalLink(Hosted(device), "sim"), t), 0),
         (lambda t: run(device, t), 1),
     ):
         near, far = pair()
@@ -165,7 +168,7 @@ def test_a_plain_serial_client_talks_to_a_simulated_device():
     ):
         port.write(b"get speed\n")
         heard = port.readline()
-        if heard == b"200:DEV READY:sumobot\r\n":  # it may say so before or after the opening
+        if heard.startswith(b"200:DEV READY iotoy/2 "):  # it may say so before or after the opening
             heard = port.readline()
         assert heard == b"200:Found:50\r\n"
 
@@ -217,10 +220,13 @@ def test_a_simulated_device_is_a_program_on_standard_input_and_output():
 def test_a_simulation_on_standard_input_ends_with_it_and_says_nothing_else():
     done = iotkit("simulate", "testhosttiny", "--stdio", stdin="get str_id\nnonsense\n")
     assert done.stdout.splitlines() == [
-        "200:DEV READY:testhosttiny",
+        done.stdout.splitlines()[0],
         "200:Found:default",
         "404:funcname Not Found:-",
     ]
+    assert re.fullmatch(
+        "200:DEV READY iotoy/2 [0-9a-f]{8}:testhosttiny", done.stdout.splitlines()[0]
+    )
     assert (done.returncode, done.stderr) == (0, "")
 
 

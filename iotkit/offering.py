@@ -1,0 +1,114 @@
+"""Offer a device on a transport, whatever link leads to it: be its end of the serial protocol."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from typing import Any
+
+from .errors import (
+    BadType,
+    BadValue,
+    DeviceDisconnected,
+    DeviceError,
+    DeviceTimeout,
+    OutOfRange,
+    ReadOnly,
+)
+from .links import Link
+from .protocol import Call, DeviceEnd, Get, Rename, Request, Set
+from .transports import Transport
+
+GRACE = 0.5  # seconds for answers that are under way when the host ends
+
+# What a host is told of an error of the link's: status and message.
+_REFUSALS: tuple[tuple[type[Exception], int, str], ...] = (
+    (OutOfRange, 416, "Out of range"),
+    (BadValue, 400, "Bad Value"),
+    (BadType, 400, "Fail"),
+    (ReadOnly, 405, "Read only"),
+    (DeviceTimeout, 504, "No answer"),
+    (DeviceDisconnected, 503, "Device gone"),
+)
+
+
+def offer(link: Link, transport: Transport, *, version: int = 2) -> None:
+    """Be the device that `link` reaches, to the host at the other end of `transport`.
+
+    Returns when that is closed; neither is closed by this. A device may be offered on several
+    transports at once, each in a thread of its own. `version` 1 is what original boards speak.
+    """
+    _Offer(link, transport, version).run()
+
+
+class _Offer:
+    """A conversation with one host: its requests become the link's, and futures the answers."""
+
+    def __init__(self, link: Link, transport: Transport, version: int) -> None:
+        self._link, self._transport = link, transport
+        self._end = DeviceEnd(link.description, version)
+        self._lock = threading.RLock()  # a future that is done already answers at once
+        self._pending: set[Future[Any]] = set()
+        self._deaf = False  # the host takes no answers any more
+
+    def run(self) -> None:
+        """Answer until the transport is closed."""
+        try:
+            with self._lock:
+                self._end.start()
+                self._send()
+            while not self._deaf:
+                data = self._transport.read()
+                with self._lock:
+                    self._end.receive(data)
+                    self._begin()
+        except DeviceDisconnected:
+            wait(self._pending, GRACE)  # a pipe may still take the answers
+
+    def _begin(self) -> None:
+        """Begin what has been asked for, and send what is answered."""
+        while request := self._end.next_request():
+            future = self._ask(request)
+            self._pending.add(future)
+            future.add_done_callback(self._answers(request))
+        self._send()
+
+    def _ask(self, request: Request) -> Future[Any]:
+        match request:
+            case Get(attribute=attribute):
+                return self._link.get(attribute.name)
+            case Set(attribute=attribute, value=value):
+                return self._link.set(attribute.name, value)
+            case Call(function=function, args=args):
+                return self._link.call(function.name, args)
+            case Rename(specifier=specifier):
+                return self._link.rename(specifier)
+        raise AssertionError(request)
+
+    def _answers(self, request: Request) -> Callable[[Future[Any]], None]:
+        def answer(future: Future[Any]) -> None:
+            with self._lock:
+                self._pending.discard(future)
+                error = future.exception()
+                if error is None:
+                    self._end.answer(request, future.result())
+                else:
+                    self._end.refuse(request, *_refusal(error))
+                try:
+                    self._begin()  # a plain line may have waited for this answer
+                except DeviceDisconnected:
+                    self._deaf = True
+
+        return answer
+
+    def _send(self) -> None:
+        if data := self._end.data_to_send():
+            self._transport.write(data)
+
+
+def _refusal(error: BaseException) -> tuple[int, str, str]:
+    for kind, status, message in _REFUSALS:
+        if isinstance(error, kind):
+            return status, message, str(error)
+    return error.status if isinstance(error, DeviceError) else 500, "Fail", str(error)

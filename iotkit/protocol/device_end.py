@@ -1,0 +1,278 @@
+"""The device's end of the serial protocol."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from dataclasses import dataclass, field
+
+from ..description import (
+    V1_BUILTINS,
+    Attribute,
+    Description,
+    Function,
+    is_identifier,
+)
+from ..errors import BadType, IotkitError, OutOfRange, ReadOnly
+from ..types import Value
+from .describing import describe, fingerprint
+from .frames import NEWS_TAG, frame, is_frame, lost_its_head, unframe
+from .lines import MAX_LINE, Lines, text
+
+LONGEST_LINE = 4096  # bytes that a device in Python says it takes
+CANCEL = b"\x18"
+
+_BREAKS = re.compile(r"[\n\r\x00]")
+
+_HELP = {
+    "ping": "ping -> pong:str - Answer pong",
+    "devinfo": "devinfo -> id:str - The id of this device",
+    "funcs": "funcs -> names:str - All functions, separated by commas",
+    "attrs": "attrs -> names:str - All attributes with their types, separated by commas",
+    "set": "set name:str value:T -> - Give an attribute a value",
+    "get": "get name:str -> value:T - The value of an attribute",
+    "help": "help -> helptext:str - try 'help help', 'funcs' and 'attrs'",
+    "describe": "describe -> - All attributes and functions, with their help",
+    "rename": "rename specifier:str -> - Which one of its class this is; none to clear it",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Something that the device itself has to do, and then answer once."""
+
+    tag: str | None = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Get(Request):
+    """The host asks for the value of `attribute`."""
+
+    attribute: Attribute
+
+
+@dataclass(frozen=True, slots=True)
+class Set(Request):
+    """The host sets `attribute` to `value`, which is of its type and within its limits."""
+
+    attribute: Attribute
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Request):
+    """The host calls `function` with `args`, which are what it takes."""
+
+    function: Function
+    args: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rename(Request):
+    """The host gives the device this specifier id; an empty one clears it."""
+
+    specifier: str
+
+
+class DeviceEnd:
+    """The conversation as the device sees it.
+
+    It knows its description, and answers all but values itself. A request in a plain line
+    holds up the plain lines behind it until it is answered; framed ones are handed out as they
+    come, and may be answered in any order. `version` 1 is what original boards speak.
+    """
+
+    def __init__(self, description: Description, version: int = 2) -> None:
+        self._description = description
+        self._version = version
+        self._lines = Lines(CANCEL if version >= 2 else b"")
+        self._received: deque[tuple[bytes, bool]] = deque()
+        self._unanswered: list[Request] = []
+        self._framed = False  # a good frame has come
+        self._out = bytearray()
+
+    def start(self) -> None:
+        """Say that the device is ready, as boards do when they are switched on."""
+        self._send(None, 200, *self._ready())
+
+    def receive(self, data: bytes) -> None:
+        """Take in what came from the host."""
+        self._received += self._lines.feed(data)
+
+    def next_request(self) -> Request | None:
+        """Return the next request that needs the device itself; None where there is none yet."""
+        while self._received and not self._held_up(self._received[0][0]):
+            request = self._line(*self._received.popleft())
+            if request is not None:
+                self._unanswered.append(request)
+                return request
+        return None
+
+    def answer(self, request: Request, value: Value | None = None) -> None:
+        """Answer with the value got or the function's result; None where there is none.
+
+        A value that its type can't carry becomes an error of the device's.
+        """
+        try:
+            message, data = self._answer(request, value)
+        except IotkitError as error:
+            self.refuse(request, 500, "Device fault", str(error))
+        else:
+            self._finish(request, 200, message, data)
+
+    def refuse(self, request: Request, status: int, message: str, data: str = "-") -> None:
+        """Answer with an error; `message` and `data` are for people."""
+        self._finish(request, status, message, data)
+
+    def data_to_send(self) -> bytes:
+        """Return, once, what is to be sent to the host."""
+        data = bytes(self._out)
+        self._out.clear()
+        return data
+
+    def _finish(self, request: Request, status: int, message: str, data: str) -> None:
+        self._unanswered = [other for other in self._unanswered if other is not request]
+        self._send(request.tag, status, message, data)
+
+    def _send(self, tag: str | None, status: int, message: str, data: str) -> None:
+        message = _BREAKS.sub(" ", message).replace(":", " ")
+        line = f"{status}:{message}:{_BREAKS.sub(' ', data)}"
+        self._out += frame(tag, line) if tag else f"{line}\r\n".encode("utf-8", "replace")
+
+    def _held_up(self, line: bytes) -> bool:
+        return not is_frame(line) and any(request.tag is None for request in self._unanswered)
+
+    def _line(self, line: bytes, whole: bool) -> Request | None:
+        tag = None
+        if is_frame(line) and whole and self._version >= 2:
+            found = unframe(line)
+            if found is None or found[0] == NEWS_TAG:
+                return self._refuse_damaged()
+            self._framed = True
+            tag, line = found
+        elif self._framed and lost_its_head(line):
+            return self._refuse_damaged()
+        try:
+            if not whole or len(line) > LONGEST_LINE:
+                raise _Refused(413, "Line too long", "-")
+            return self._handle(text(line), tag)
+        except _Refused as refused:
+            self._send(tag, *refused.args)
+            return None
+
+    def _refuse_damaged(self) -> Request | None:
+        self._send(NEWS_TAG, 400, "Bad checksum", "-")
+        return None
+
+    def _handle(self, line: str, tag: str | None) -> Request | None:
+        """Answer a built-in command, or return what the device itself has to do."""
+        command, blank, rest = line.partition(" ")
+        if command == "get":
+            return Get(self._attribute(rest), tag=tag)
+        if command == "set":
+            return self._set(rest, tag)
+        if command == "help" and blank:
+            self._send(tag, 200, "Help found", self._help(rest))
+        elif command == "describe" and self._version >= 2:
+            self._describe(tag)
+        elif command == "rename" and self._version >= 2:
+            return self._rename(rest, tag)
+        elif command in V1_BUILTINS:
+            self._send(tag, 200, *self._builtin(command))
+        elif command in self._description.functions:
+            return self._call(self._description.functions[command], rest if blank else None, tag)
+        elif line or tag:
+            raise _Refused(404, "funcname Not Found", "-")
+        return None
+
+    def _ready(self) -> tuple[str, str]:
+        known = self._description
+        dialect = f" iotoy/2 {fingerprint(known)}" if self._version >= 2 else ""
+        return f"DEV READY{dialect}", known.id
+
+    def _builtin(self, command: str) -> tuple[str, str]:
+        known = self._description
+        match command:
+            case "ping":
+                return "OK", "pong"
+            case "devinfo":
+                return self._ready()
+            case "funcs":
+                return "FUNCS OK", ",".join([*V1_BUILTINS, *known.functions])
+            case "attrs":
+                typed = (f"{a.name}:{a.type}" for a in known.attributes.values())
+                return "ATTRS OK", ",".join(typed)
+        return "Help found", _HELP["help"]
+
+    def _describe(self, tag: str | None) -> None:
+        lines = [*describe(self._description), ("INFO", f"buffer {MAX_LINE}")]
+        for message, data in lines:
+            self._send(tag, 102, message, data)
+        summary = f"{len(lines)},{fingerprint(self._description)},{LONGEST_LINE}"
+        self._send(tag, 200, "DESCRIBE OK", summary)
+
+    def _answer(self, request: Request, value: Value | None) -> tuple[str, str]:
+        match request:
+            case Get(attribute=attribute):
+                return "Found", attribute.type.format(attribute.type.check(value))
+            case Call(function=function) if function.result:
+                type_ = function.result.type
+                text_ = type_.format(type_.check(value))
+                return "Success", text_ if text_ or self._version >= 2 else "-"
+        return "Success", "-"
+
+    def _help(self, name: str) -> str:
+        known = self._description
+        if name in known.attributes:
+            return f"{known.attributes[name].type} - {known.attributes[name].help}"
+        if name in known.functions:
+            return f"{known.functions[name].signature} - {known.functions[name].help}"
+        if name in _HELP:
+            return _HELP[name]
+        raise _Refused(404, "No help found", name)
+
+    def _attribute(self, name: str) -> Attribute:
+        try:
+            return self._description.attributes[name]
+        except KeyError:
+            raise _Refused(404, "Attribute Not Found", "-") from None
+
+    def _set(self, rest: str, tag: str | None) -> Set:
+        name, blank, value = rest.partition(" ")
+        if not blank:
+            raise _Refused(400, "Fail", "set attribute must be given a value")
+        attribute = self._attribute(name)
+        try:
+            return Set(attribute, attribute.check(attribute.type.parse(value)), tag=tag)
+        except IotkitError as error:
+            if self._version < 2 and not isinstance(error, ReadOnly):
+                raise _Refused(500, "Bad Value", "-") from None
+            raise _refusal(error) from None
+
+    def _rename(self, specifier: str, tag: str | None) -> Rename:
+        if specifier and not is_identifier(specifier):
+            raise _Refused(400, "Bad Value", "a letter, then letters, digits and _")
+        return Rename(specifier, tag=tag)
+
+    def _call(self, function: Function, args: str | None, tag: str | None) -> Call:
+        try:
+            if (args is not None) != bool(function.args):
+                raise BadType(function.signature)
+            return Call(function, function.parse_args(args or ""), tag=tag)
+        except BadType:
+            raise _Refused(400, "Fail", function.signature) from None
+        except IotkitError as error:
+            raise _refusal(error) from None
+
+
+class _Refused(Exception):
+    """A command that is answered with this error: status, message, data."""
+
+
+def _refusal(error: IotkitError) -> _Refused:
+    match error:
+        case ReadOnly():
+            return _Refused(405, "Read only", "-")
+        case OutOfRange():
+            return _Refused(416, "Out of range", error.limits)
+    return _Refused(400, "Bad Value", str(error))

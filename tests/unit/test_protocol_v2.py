@@ -1,0 +1,330 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from iotkit.description import Argument, Attribute, Description, Event, Function
+from iotkit.errors import BadValue
+from iotkit.protocol import (
+    Banner,
+    Call,
+    Damaged,
+    DeviceEnd,
+    Garbage,
+    Get,
+    HostEnd,
+    News,
+    Rename,
+    Reply,
+    described,
+    dialect,
+    fingerprint,
+)
+from iotkit.protocol.describing import describe
+from iotkit.protocol.frames import TAGS, frame, unframe
+from iotkit.types import Type
+
+ROBOT = Description.of(
+    "robot:red",
+    [
+        Attribute("speed", Type.INT, "How fast [0..255]"),
+        Attribute("gear", Type.STR, "Which one [slow|fast]"),
+        Attribute("distance", Type.INT, "To the wall [cm; read-only]"),
+    ],
+    [
+        Function("stop", help="Stop at once"),
+        Function("forward", (Argument("ms", Type.INT),), help="Drive [ms 0..5000 ms]"),
+        Function("name", (), Argument("result", Type.STR)),
+        Function("add", (Argument("a", Type.INT), Argument("b", Type.INT))),
+    ],
+    [Event("bump", Argument("side", Type.STR), "Hit something"), Event("lap")],
+    "A robot",
+    500,
+)
+
+
+def framed_host(**options):
+    host = HostEnd()
+    host.use_frames(**options)
+    return host
+
+
+def tag_of(data):
+    return unframe(data[:-1])[0]
+
+
+# The host end
+
+
+@given(st.permutations(range(6)))
+def test_answers_in_any_order_are_given_to_their_commands(order):
+    host = framed_host(room=1000)
+    asked = [host.ask(f"get a{n}") for n in range(6)]
+    for n in order:
+        (reply,) = host.receive(frame(tag_of(asked[n][1]), f"200:Found:{n}"))
+        assert (reply.key, reply.data) == (asked[n][0], str(n))
+    assert not host.waiting
+
+
+def test_a_late_answer_is_dropped_and_never_given_to_another():
+    host = framed_host()
+    key, data = host.ask("get a")
+    late = frame(tag_of(data), "200:Found:late")
+    host.give_up(key)
+    assert not host.waiting
+    other, again = host.ask("get a")
+    assert host.receive(late) == []
+    (reply,) = host.receive(frame(tag_of(again), "200:Found:new"))
+    assert (reply.key, reply.data) == (other, "new")
+
+
+def test_a_tag_without_its_answer_is_not_used_while_there_are_others():
+    host = framed_host()
+    key, lost = host.ask("get a")
+    host.give_up(key)
+    for _ in range(3 * len(TAGS)):
+        _, data = host.ask("get a")
+        assert tag_of(data) != tag_of(lost)
+        host.receive(frame(tag_of(data), "200:Found:1"))
+
+
+def test_a_dead_device_never_uses_up_the_tags():
+    host = framed_host()
+    for _ in range(3 * len(TAGS)):
+        assert host.has_room_for("get a")
+        host.give_up(host.ask("get a")[0])
+
+
+def test_no_more_bytes_are_out_than_the_smallest_board_keeps():
+    host = framed_host()
+    sent = 0
+    while host.has_room_for("get distance"):
+        sent += len(host.ask("get distance")[1])
+    assert 40 < sent <= 63
+
+
+def test_a_command_longer_than_that_goes_out_alone():
+    host = framed_host(longest_line=200)
+    long = "set gear " + "x" * 100
+    assert host.has_room_for(long)
+    host.ask(long)
+    assert not host.has_room_for("ping")
+
+
+def test_a_line_is_as_long_as_the_device_takes_with_its_frame():
+    host = framed_host(longest_line=63)
+    assert len(host.ask("x" * 56)[1]) == 63 + 1
+    with pytest.raises(BadValue, match="a device takes 56"):
+        host.ask("x" * 57)
+
+
+def test_a_damaged_answer_is_garbage_and_its_question_stays_open():
+    host = framed_host()
+    _, data = host.ask("get a")
+    answer = frame(tag_of(data), "200:Found:80")
+    (event,) = host.receive(answer.replace(b"80", b"81"))
+    assert isinstance(event, Garbage)
+    assert host.waiting
+
+
+def test_the_device_says_that_a_command_came_damaged_and_it_can_be_sent_again():
+    host = framed_host()
+    key, data = host.ask("get a")
+    assert host.receive(frame("_", "400:Bad checksum:-")) == [Damaged()]
+    assert host.again(key) == data
+    assert host.again(key + 1) == b""
+
+
+def test_parts_of_an_answer_come_with_its_key_and_news_without():
+    host = framed_host()
+    key, data = host.ask("describe")
+    events = host.receive(
+        frame(tag_of(data), "102:INFO:help x")
+        + frame("_", "103:speed:5")
+        + b"104:bump:left\r\n"
+        + frame(tag_of(data), "200:DESCRIBE OK:1,ab,63")
+    )
+    assert [(type(e), e.key, e.data) for e in events] == [
+        (News, key, "help x"),
+        (News, 0, "5"),
+        (News, 0, "left"),
+        (Reply, key, "1,ab,63"),
+    ]
+
+
+def test_after_a_banner_nothing_is_out():
+    host = framed_host()
+    host.ask("get a")
+    assert host.receive(b"200:DEV READY iotoy/2 ab:robot\r\n") == [
+        Banner("DEV READY iotoy/2 ab", "robot")
+    ]
+    assert not host.waiting
+
+
+@pytest.mark.parametrize(
+    ("message", "meaning"),
+    [
+        ("DEV READY", (1, "")),
+        ("DEV READY iotoy/2 9f3c", (2, "9f3c")),
+        ("DEV READY iotoy/2", (2, "")),
+        ("DEV READY iotoy/x 9f3c", (1, "")),
+        ("DEV READY or so iotoy/2", (1, "")),
+        ("OK", (1, "")),
+    ],
+)
+def test_a_banner_tells_the_dialect(message, meaning):
+    assert dialect(message) == meaning
+
+
+@given(st.lists(st.binary(max_size=30) | st.just(frame("0", "200:Found:1")), max_size=8))
+def test_any_bytes_give_events_and_never_an_answer_to_nothing(stream):
+    host = framed_host()
+    key, _ = host.ask("get a")
+    events = host.receive(b"".join(stream))
+    replies = [e for e in events if isinstance(e, Reply)]
+    assert [r.key for r in replies] in ([], [key])
+
+
+# The device end
+
+
+def answers(device, *commands, value=None):
+    """Send framed commands; return the answers as (tag, line)."""
+    for number, command in enumerate(commands):
+        device.receive(frame(TAGS[number], command))
+    while request := device.next_request():
+        device.answer(request, value)
+    return [(tag, line.decode()) for tag, line in map(unframe, device.data_to_send().splitlines())]
+
+
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [
+        ("ping", "200:OK:pong"),
+        ("set speed 256", "416:Out of range:0..255"),
+        ("set gear warp", "416:Out of range:slow|fast"),
+        ("set speed fast", "400:Bad Value:'fast' is not a whole number"),
+        ("set distance 5", "405:Read only:-"),
+        ("forward 5001", "416:Out of range:0..5000 ms"),
+        ("forward", "400:Fail:forward ms:int ->"),
+        ("add 1", "400:Fail:add a:int b:int ->"),
+        ("nobody", "404:funcname Not Found:-"),
+        ("", "404:funcname Not Found:-"),
+        ("rename 9 lives", "400:Bad Value:a letter, then letters, digits and _"),
+    ],
+)
+def test_a_framed_command_gets_exactly_one_answer_with_its_tag(command, answer):
+    assert answers(DeviceEnd(ROBOT), command) == [("0", answer)]
+
+
+def test_an_empty_result_is_empty_and_not_a_dash():
+    assert answers(DeviceEnd(ROBOT), "name", value="") == [("0", "200:Success:")]
+    assert answers(DeviceEnd(ROBOT), "stop") == [("0", "200:Success:-")]
+
+
+def test_framed_requests_are_handed_out_at_once_and_answered_in_any_order():
+    device = DeviceEnd(ROBOT)
+    device.receive(frame("a", "forward 2000") + frame("b", "get speed") + frame("c", "stop"))
+    forward, get, stop = iter(device.next_request, None)
+    assert isinstance(forward, Call)
+    assert isinstance(get, Get)
+    device.answer(get, 80)
+    device.answer(stop)
+    device.answer(forward)
+    lines = [unframe(line) for line in device.data_to_send().splitlines()]
+    assert lines == [("b", b"200:Found:80"), ("c", b"200:Success:-"), ("a", b"200:Success:-")]
+
+
+def test_a_plain_line_waits_for_the_one_before_it_but_a_frame_does_not():
+    device = DeviceEnd(ROBOT)
+    device.receive(b"forward 2000\n" + frame("b", "get speed") + b"ping\n")
+    forward = device.next_request()
+    get = device.next_request()
+    assert get == Get(ROBOT.attributes["speed"], tag="b")
+    assert device.next_request() is None
+    assert device.data_to_send() == b""
+    device.answer(forward)
+    assert device.next_request() is None
+    assert device.data_to_send() == b"200:Success:-\r\n200:OK:pong\r\n"
+
+
+@pytest.mark.parametrize("cut", [3, 6, 8])
+def test_a_frame_that_was_damaged_or_lost_its_head_is_not_run(cut):
+    device = DeviceEnd(ROBOT)
+    assert answers(device, "ping") == [("0", "200:OK:pong")]
+    good = frame("a", "forward 5")
+    for bad in (good[cut:], good[:cut] + good[cut + 1 :], good.replace(b"5", b"50")):
+        device.receive(bad)
+        assert device.next_request() is None
+        assert unframe(device.data_to_send()[:-1]) == ("_", b"400:Bad checksum:-")
+
+
+def test_before_the_first_frame_a_plain_line_may_end_like_one():
+    device = DeviceEnd(ROBOT)
+    device.receive(b"set gear *abcd\n")
+    assert device.next_request() is None
+    assert device.data_to_send() == b"416:Out of range:slow|fast\r\n"
+
+
+def test_can_throws_away_half_a_line():
+    device = DeviceEnd(ROBOT)
+    device.receive(b"forward 50")
+    device.receive(b"00\x18ping\n")
+    assert device.next_request() is None
+    assert device.data_to_send() == b"200:OK:pong\r\n"
+
+
+def test_rename_asks_the_device():
+    device = DeviceEnd(ROBOT)
+    device.receive(frame("a", "rename blue") + frame("b", "rename"))
+    assert list(iter(device.next_request, None)) == [
+        Rename("blue", tag="a"),
+        Rename("", tag="b"),
+    ]
+
+
+def test_a_version_1_device_knows_nothing_of_version_2():
+    device = DeviceEnd(ROBOT, 1)
+    device.start()
+    device.receive(b"describe\nrename blue\n" + frame("a", "ping"))
+    assert device.next_request() is None
+    said = device.data_to_send().decode().splitlines()
+    assert said == ["200:DEV READY:robot:red", *["404:funcname Not Found:-"] * 3]
+
+
+# The description
+
+
+def test_describe_says_how_many_lines_there_are_and_what_the_device_takes():
+    *lines, (_, summary) = answers(DeviceEnd(ROBOT), "describe")
+    assert {tag for tag, _ in lines} == {"0"}
+    assert lines[0][1] == "102:INFO:help A robot"
+    assert lines[1][1] == "102:INFO:deadman_ms 500"
+    assert ("0", "102:ATTR:speed:int - How fast [0..255]") in lines
+    assert ("0", "102:FUNC:forward ms:int -> - Drive [ms 0..5000 ms]") in lines
+    assert ("0", "102:EVENT:bump side:str - Hit something") in lines
+    assert summary == f"200:DESCRIBE OK:{len(lines)},{fingerprint(ROBOT)},4096"
+
+
+def test_a_description_survives_the_wire():
+    assert described("robot:red", describe(ROBOT))[0] == ROBOT
+
+
+@given(st.lists(st.tuples(st.sampled_from(["INFO", "ATTR", "FUNC", "EVENT", "X"]), st.text())))
+def test_any_lines_make_some_description(lines):
+    description, _ = described("robot", lines)
+    assert description.id == "robot"
+
+
+def test_the_fingerprint_changes_with_the_description_and_not_with_the_specifier():
+    other = Description.of(
+        "robot:blue",
+        ROBOT.attributes.values(),
+        ROBOT.functions.values(),
+        ROBOT.events.values(),
+        "A robot",
+        500,
+    )
+    assert fingerprint(other) == fingerprint(ROBOT)
+    assert fingerprint(Description.of("robot", ROBOT.attributes.values())) != fingerprint(ROBOT)
