@@ -18,20 +18,33 @@ from functools import cache
 
 @dataclass(frozen=True)
 class Tool:
-    """A program: what it is called, Debian's package of it, and the marker of its tests."""
+    """A program or a file: its name or path, Debian's package of it, the marker of its tests."""
 
     program: str
     package: str
     marker: str
 
+    def is_there(self) -> bool:
+        """Whether this machine has it."""
+        return shutil.which(self.program) is not None or os.path.exists(self.program)
 
-TOOLS = (Tool("chromium", "chromium", marker="browser"),)
+
+TOOLS = (
+    Tool("chromium", "chromium", marker="browser"),
+    Tool("avr-gcc", "gcc-avr", marker="firmware"),
+    Tool("avr-size", "binutils-avr", marker="firmware"),
+    Tool("/usr/lib/avr/include/avr/io.h", "avr-libc", marker="firmware"),
+    Tool("/usr/share/arduino/hardware/arduino/avr", "arduino-core-avr", marker="firmware"),
+    Tool("/usr/include/simavr", "libsimavr-dev", marker="firmware"),
+    Tool("/usr/include/libelf.h", "libelf-dev", marker="firmware"),
+    Tool("g++", "g++", marker="firmware"),
+)
 
 
 @cache
 def missing() -> tuple[Tool, ...]:
     """Return the tools that are not on this machine."""
-    return tuple(tool for tool in TOOLS if shutil.which(tool.program) is None)
+    return tuple(tool for tool in TOOLS if not tool.is_there())
 
 
 def how_to_get(tools: tuple[Tool, ...]) -> str:

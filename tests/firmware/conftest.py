@@ -1,8 +1,7 @@
-"""Fixtures of the firmware tests. Where a tool is missing they skip and say which; IOTKIT_REQUIRE=all makes that fail."""
+"""Fixtures of the firmware tests."""
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,25 +20,11 @@ TEST_TIMEOUT = 120
 SKETCHES = Path(__file__).parent / "sketches"
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "firmware: needs the AVR tool chain or a C++ compiler")
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.firmware)
             item.add_marker(pytest.mark.timeout(TEST_TIMEOUT))
-
-
-def require(missing: list[str]) -> None:
-    """Skip the test if something is missing, or fail where everything has to be there."""
-    if not missing:
-        return
-    reason = f"not installed: {' '.join(missing)}"
-    if os.environ.get("IOTKIT_REQUIRE") == "all":
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 def find(sketch: str) -> Path:
@@ -49,15 +34,8 @@ def find(sketch: str) -> Path:
 
 
 @pytest.fixture(scope="session")
-def avr() -> None:
-    """The AVR tool chain is there."""
-    require(build.missing_avr())
-
-
-@pytest.fixture(scope="session")
-def simulator(avr: None) -> Path:
+def simulator() -> Path:
     """The simulated board's program."""
-    require(build.missing_simulator())
     return build.simulator()
 
 

@@ -11,6 +11,8 @@ import re
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "arduino" / "extras" / "simulator"))
+
 import build
 from board import CYCLES_PER_MS, Board, frame
 
