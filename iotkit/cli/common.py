@@ -16,7 +16,7 @@ Command = Callable[..., None]
 
 target_argument = click.argument("target", required=False)
 baud_option = click.option(
-    "--baud", type=click.IntRange(min=1), help="Bits a second of a serial port (19200)."
+    "--baud", type=click.IntRange(min=1), help="Bits a second of a serial port. (Found out.)"
 )
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON, for another program to read."
