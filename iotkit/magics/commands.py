@@ -17,6 +17,7 @@ from ..links import Link
 from ..text import columns, printable
 from .completion import Completion
 from .display import Display
+from .faults import Faults
 from .variables import Variables
 
 if TYPE_CHECKING:
@@ -45,12 +46,14 @@ class IotkitMagics(Magics):
         self._variables = Variables(shell)
         self._completion = Completion(shell, self._commands)
         self._display = Display(shell)
+        self._faults = Faults(shell)
 
     def start(self) -> None:
         """Begin: help, completion, and what a notebook shows."""
         self._transformers.append(_help_for_a_command)
         self._completion.start()
         self._display.start()
+        self._faults.start()
 
     def stop(self) -> None:
         """End all of that, and close what was opened."""
@@ -58,6 +61,7 @@ class IotkitMagics(Magics):
             one for one in self._transformers if one is not _help_for_a_command
         ]
         self._completion.stop()
+        self._faults.stop()
         self._display.stop()
         self._variables.close()
 

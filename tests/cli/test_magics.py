@@ -264,6 +264,19 @@ def test_tab_completes_devices_that_have_been_found(shell, unique_name):
 # Loading and unloading
 
 
+def test_an_error_of_a_device_shows_the_learners_line_and_the_sentence_alone(shell, capsys):
+    shell.run("%iotkit simulate sumobot as robot")
+    failing = "def drive():\n    robot.speed = 300\ndrive()"
+    shell.ipython.run_cell(failing)
+    shown = capsys.readouterr().out
+    assert "robot.speed = 300" in shown
+    assert "device.py" not in shown
+    assert shown.rstrip().endswith("OutOfRange: speed: it takes 0..100 %, not 300")
+    shell.run("%unload_ext iotkit")
+    shell.ipython.run_cell("import iotkit; iotkit.connect('sim:nothing')")
+    assert "targets.py" in capsys.readouterr().out
+
+
 def test_unloading_leaves_nothing_behind(shell):
     transformers = list(shell.ipython.input_transformers_cleanup)
     shell.run("%iotkit simulate sumobot\nmine = 1\nkept = sumobot\n%iotkit serve sumobot")
