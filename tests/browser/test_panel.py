@@ -6,9 +6,13 @@ import re
 from typing import Any
 
 import ipykernel
+import jupyterlab._version as jupyterlab
 import pytest
 from lab import Lab
 from playwright.sync_api import Locator, expect
+
+# Whether messages of widgets are handled beside a running cell.
+BESIDE = ipykernel.version_info >= (7, 1) and jupyterlab.version_info[:2] >= (4, 4)
 
 CONNECT = """
 import iotkit, threading
@@ -163,7 +167,7 @@ def test_a_function_that_runs_cannot_be_started_again_and_others_can(lab: Lab) -
     expect(forward).to_be_enabled()
 
 
-@pytest.mark.skipif(ipykernel.version_info < (7, 1), reason="ipykernel handles one at a time")
+@pytest.mark.skipif(not BESIDE, reason="needs ipykernel 7.1 and JupyterLab 4.4")
 def test_a_panel_works_while_a_cell_runs(lab: Lab) -> None:
     lab.open(
         CONNECT.format(name="testhosttiny"),
