@@ -15,6 +15,8 @@ from .browsing import Subscription, stop, the_browser
 from .found import Found, python_name, reachable
 from .network import interfaces
 
+LISTEN = 2.0  # seconds: an answer just given to another may be held back for one (RFC 6762, 6)
+
 __all__ = [
     "Announcement",
     "Found",
@@ -31,7 +33,7 @@ __all__ = [
 ]
 
 
-def discover(timeout: float = 1.0) -> list[Found]:
+def discover(timeout: float = LISTEN) -> list[Found]:
     """Return the devices on the network that accept a connection, by name.
 
     Listens `timeout` seconds in all, and no longer than that has to be: who has listened

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 
+from ..description import is_identifier
 from ..errors import BadValue, DeviceError, IotkitError, OutOfRange, ProtocolError, ReadOnly
 from ..protocol import Reply
 from ..transports import Transport
-from ..types import Type, Value
+from ..types import Type, Value, shown
 from . import CALL_TIMEOUT, TIMEOUT, Link
 from .greeting import greet
 from .introspection import introspect
@@ -93,15 +94,36 @@ class SerialLink(Link):
         """Give the device a specifier; see Link.rename."""
         if not self._line.framed:
             return super().rename(specifier)
+        if specifier and not is_identifier(specifier):
+            raise BadValue(f"{shown(specifier)} is no specifier: a letter, then letters, digits, _")
+        renamed: Future[None] = Future()
 
-        def decode(reply: Reply) -> None:
-            self._data(reply, f"to be called {specifier}")
-            id_ = ":".join(filter(None, (self.description.plain_id, specifier)))
-            self.description = replace(self.description, id=id_)
+        def accepted(asked: Future[str]) -> None:
+            if (error := asked.exception()) is not None:
+                renamed.set_exception(error)
+                return
+            # A cleared specifier gives way to the sketch's own, which only the device knows.
+            self._line.ask(
+                "devinfo",
+                lambda reply: self._data(reply, "its name"),
+                timeout=self._timeout,
+                tries=TRIES,
+            ).add_done_callback(known)
 
-        return self._line.ask(
-            f"rename {specifier}".rstrip(), decode, timeout=self._timeout, tries=TRIES
-        )
+        def known(told: Future[str]) -> None:
+            if (error := told.exception()) is not None:
+                renamed.set_exception(error)
+                return
+            self.description = replace(self.description, id=told.result())
+            renamed.set_result(None)
+
+        self._line.ask(
+            f"rename {specifier}".rstrip(),
+            lambda reply: self._data(reply, f"to be called {specifier}"),
+            timeout=self._timeout,
+            tries=TRIES,
+        ).add_done_callback(accepted)
+        return renamed
 
     @property
     def closed(self) -> bool:
