@@ -7,10 +7,6 @@ from dataclasses import dataclass
 from . import discovery
 from .transports.serial import usb_ports
 
-# Seconds of listening. A server may wait one before it says again what it has just said to
-# somebody else (RFC 6762, section 6).
-LISTEN = 2.0
-
 
 @dataclass(frozen=True, slots=True)
 class Reachable:
@@ -29,12 +25,9 @@ def on_usb() -> list[Reachable]:
     return [Reachable(port, "usb", product) for port, product in usb_ports()]
 
 
-def on_network(timeout: float = LISTEN) -> list[Reachable]:
-    """Return the devices on the network, after `timeout` seconds of listening in all.
-
-    Raises IotkitError where there is no network.
-    """
+def on_network() -> list[Reachable]:
+    """Return the devices on the network; raises IotkitError where there is no network."""
     return [
         Reachable(one.name, "network", f"{one.plain_id or one.instance} at {one.url}")
-        for one in discovery.discover(timeout)
+        for one in discovery.discover()
     ]
