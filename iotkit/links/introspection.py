@@ -44,9 +44,14 @@ class _Introspection:
 
     def _describe(self) -> list[tuple[str, str]]:
         """Ask for everything at one go, again where a line is missing."""
-        for _ in range(TRIES):
+        for left in reversed(range(TRIES)):
             parts: list[News] = []
-            summary = self._ask("describe", tries=1, parts=parts).data.split(",")
+            try:
+                summary = self._ask("describe", tries=1, parts=parts).data.split(",")
+            except (DeviceTimeout, ProtocolError):  # the parts of a new try must not join these
+                if not left:
+                    raise
+                continue
             lines = [(part.message, part.data) for part in parts if part.status == 102]
             if summary[0] == str(len(lines)):
                 longest = summary[2] if len(summary) > 2 else ""

@@ -53,6 +53,7 @@ class _Question:
     deadline: float = 0.0
     sent: bool = False
     repeats: int = 0
+    progress: int = 0  # parts of the answer that have come
     heard: str = ""  # what came in its time and was no answer
 
     def taken(self) -> bool:
@@ -221,8 +222,8 @@ class Line:
                 _log.debug("%s sent %s", self.name, text)
                 for question in self._out.values():
                     question.heard = text
-            case Damaged():
-                self._repeat()
+            case Damaged(key):
+                self._repeat(key)
             case News(key=key) if key in self._out:
                 self._part(self._out[key], event)
             case Reply(key=key) if key in self._out:
@@ -230,8 +231,11 @@ class Line:
         return []
 
     def _part(self, question: _Question, part: News) -> None:
+        question.progress += 1
+        if question.progress > MAX_PARTS:
+            return
         question.deadline = time.monotonic() + question.timeout  # it is still answering
-        if question.parts is not None and len(question.parts) < MAX_PARTS:
+        if question.parts is not None:
             question.parts.append(part)
 
     def _answered(self, question: _Question, reply: Reply) -> _Told:
@@ -255,10 +259,13 @@ class Line:
             self._send(question)  # in the time it has: a board may restart again and again
         return []
 
-    def _repeat(self) -> None:
-        """Send again what arrived damaged; where several are out, only what may run twice."""
+    def _repeat(self, certain: int) -> None:
+        """Send again what may have arrived damaged; of what may not run twice, only the `certain`.
+
+        And that but once: a frame that was cut in two on its way is reported twice.
+        """
         for key, question in self._out.items():
-            if (len(self._out) == 1 or not question.once) and question.repeats < MAX_REPEATS:
+            if question.repeats < (int(key == certain) if question.once else MAX_REPEATS):
                 question.repeats += 1
                 self._write(self._end.again(key))
 

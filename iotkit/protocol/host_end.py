@@ -51,7 +51,9 @@ class News:
 
 @dataclass(frozen=True, slots=True)
 class Damaged:
-    """A command arrived damaged, and was not executed; which one is not known."""
+    """A command arrived damaged, and was not executed: `key` where it can be only one, else 0."""
+
+    key: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +199,11 @@ class HostEnd:
         found = unframe(line)
         reply = _REPLY.fullmatch(text(found[1])) if found else None
         if not found or not reply:
-            return Garbage(shown(text(line)))  # its question is asked again in time
+            return self._banner(text(line))  # or garbage, and its question is asked again in time
         tag = found[0]
         status, message, data = int(reply[1]), reply[2], reply[3]
         if tag == NEWS_TAG:
-            return Damaged() if status >= 200 else News(status, message, data)
+            return self._damaged() if status >= 200 else News(status, message, data)
         out = self._out.get(tag)
         if out is None:
             return None  # a late answer, or a second one
@@ -209,6 +211,10 @@ class HostEnd:
             return None if out.given_up else News(status, message, data, out.key)
         self._free(tag)
         return None if out.given_up else Reply(status, message, data, out.key)
+
+    def _damaged(self) -> Damaged:
+        keys = [out.key for out in self._out.values()]  # what was given up may be it
+        return Damaged(keys[0] if len(keys) == 1 else 0)
 
     def _banner(self, line: str) -> Event | None:
         # A reset cuts the line that was on its way: the banner may follow half of another.

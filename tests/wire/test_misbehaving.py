@@ -13,9 +13,11 @@ import pytest
 from fake_devices import SOON, Board, boarded
 
 import iotkit
+from iotkit import host
 from iotkit.device import device_over, link_of
 from iotkit.links import greeting
 from iotkit.links.serial import SerialLink
+from iotkit.protocol.frames import frame
 from iotkit.transports import Transport, memory
 from iotkit.transports.memory import pair
 
@@ -720,16 +722,234 @@ def use_a_moody_board(seed):
     return [f"seed {seed}: {what}" for what in wrong]
 
 
-def test_whatever_a_board_does_no_answer_is_anothers_and_no_action_is_sent_twice():
-    seed = random.SystemRandom().randrange(10**6)
+def all_of(use, seeds):
+    """Return what was wrong, of all at once."""
     results = []
-    threads = [
-        threading.Thread(target=lambda n=n: results.append(use_a_moody_board(seed + n)))
-        for n in range(12)
-    ]
+    threads = [threading.Thread(target=lambda s=s: results.append(use(s))) for s in seeds]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(50)
-    assert len(results) == 12
-    assert [what for wrong in results for what in wrong] == []
+    assert len(results) == len(threads)
+    return [what for wrong in results for what in wrong]
+
+
+def test_whatever_a_board_does_no_answer_is_anothers_and_no_action_is_sent_twice():
+    seed = random.SystemRandom().randrange(10**6)
+    assert all_of(use_a_moody_board, range(seed, seed + 12)) == []
+
+
+# Version 2: a line that garbles frames
+
+
+class Counter(host.Device):
+    """Says what it did; `x` is even and `y` is odd, and never the same again."""
+
+    def __init__(self):
+        self.doubled = []
+        self._count = 0
+        self._lock = threading.Lock()
+
+    @property
+    def x(self) -> int:
+        with self._lock:
+            self._count += 2
+            return self._count
+
+    @property
+    def y(self) -> int:
+        return self.x + 1
+
+    @host.function
+    def double(self, n: int) -> int:
+        self.doubled.append(n)
+        return 2 * n
+
+
+class Tampered(Transport):
+    """Another transport, on which `there` and `back` change the lines that pass."""
+
+    def __init__(self, inner, there=bytes, back=bytes):
+        self._inner, self.name = inner, inner.name
+        self.there, self.back = there, back
+        self._half = b""
+
+    def read(self):
+        *lines, self._half = (self._half + self._inner.read()).split(b"\n")
+        return b"".join(self.back(line + b"\n") for line in lines)
+
+    def write(self, data):
+        self._inner.write(self.there(data))
+
+    def close(self):
+        self._inner.close()
+
+
+@contextlib.contextmanager
+def tampered(timeout=SOON, **changes):
+    """Give the object for a Counter, the counter, and the line, which has these `changes`."""
+    counter, (here, there) = Counter(), pair("line")
+    board = threading.Thread(target=host.run, args=(counter, there))
+    board.start()
+    try:
+        line = Tampered(here, **changes)
+        line.far_end = there
+        with device_over(SerialLink(line, timeout=timeout)) as robot:
+            assert link_of(robot)._line.framed
+            yield robot, counter, line
+    finally:
+        here.close()
+        board.join(SOON)
+
+
+def first(change, what=b""):
+    """Change only the first line that holds `what`."""
+    left = [change]
+    return lambda line: left.pop()(line) if what in line and left else line
+
+
+@pytest.mark.parametrize("at", range(1, 16))
+def test_an_action_whose_frame_is_cut_in_two_runs_once(at):
+    with tampered() as (robot, counter, line):
+        assert robot.x == 2  # the device knows frames now
+        line.there = first(lambda data: data[:at] + b"\n" + data[at + 1 :])
+        assert robot.double(4) == 8
+        assert counter.doubled == [4]
+
+
+def test_an_action_is_not_sent_again_for_a_frame_that_was_given_up():
+    with tampered() as (robot, counter, line):
+        link_of(robot)._timeout = SHORT
+        line.back = lambda data: b"" if b"200:Found" in data else data
+        fault(TimeoutError, lambda: robot.x)
+
+        def with_late_news(data):
+            line.far_end.write(frame("_", "400:Bad checksum:-"))  # of what was given up
+            return data
+
+        line.there = with_late_news
+        assert [robot.double(4), robot.double(5)] == [8, 10]
+        assert counter.doubled == [4, 5]
+
+
+def test_a_restart_in_the_middle_of_a_frame_is_a_restart():
+    with tampered() as (robot, _, line):
+        began = time.monotonic()
+        line.back = first(lambda data: data[:7] + b"200:DEV READY iotoy/2 0:counter\r\n")
+        fault(iotkit.DeviceReset, lambda: robot.double(4))
+        assert robot.double(5) == 10
+        assert time.monotonic() - began < SOON
+
+
+def test_a_description_of_which_a_line_is_lost_is_asked_for_again(monkeypatch):
+    monkeypatch.setattr("iotkit.links.introspection.known.recall", lambda *_: None)
+    for lost in (b"FUNC:double", b"DESCRIBE OK"):
+        with tampered(SHORT, back=first(lambda _: b"", lost)) as (robot, _, _):
+            assert robot.double(4) == 8
+            assert {"x", "y", "double"} <= set(dir(robot))
+
+
+def test_an_answer_that_never_ends_is_an_error(monkeypatch):
+    monkeypatch.setattr("iotkit.links.line.MAX_PARTS", 20)
+    with tampered() as (robot, _, line):
+        link_of(robot)._timeout = SHORT
+        asked, ended = [], threading.Event()
+
+        def go_on():
+            while not ended.wait(0.005):
+                for data in asked[-1:]:
+                    line.far_end.write(frame(chr(data[1]), "102:INFO:still at it"))
+
+        line.there = lambda data: asked.append(data) or data
+        line.back = lambda data: b"" if b"200:Found" in data else data
+        going_on = threading.Thread(target=go_on)
+        going_on.start()
+        try:
+            fault(iotkit.DeviceTimeout, lambda: robot.x)
+        finally:
+            ended.set()
+            going_on.join()
+        assert robot.double(4) == 8
+
+
+class Noisy(Transport):
+    """Another transport, on which bytes change and lines get lost, come twice, late, in disorder.
+
+    Never more than one byte of a line, which the checksum is sure to notice.
+    """
+
+    def __init__(self, inner, seed):
+        self._inner, self.name = inner, inner.name
+        self._random = random.Random(seed)
+        self._half, self._late = b"", []
+        self.noise = 0.0
+
+    def read(self):
+        *lines, self._half = (self._half + self._inner.read()).split(b"\n")
+        come = [line for line in self._late if self._random.random() < 0.5]
+        self._late = [line for line in self._late if line not in come]
+        for line in lines:
+            come.append(self._changed(line + b"\n"))
+            if self._random.random() < self.noise:
+                come.append(line + b"\n")
+            if self._random.random() < self.noise:
+                self._late.append(come.pop())
+        self._random.shuffle(come)
+        return b"".join(come)
+
+    def write(self, data):
+        self._inner.write(self._changed(data))
+
+    def close(self):
+        self._inner.close()
+
+    def _changed(self, line):
+        chance = self._random.random()
+        if chance < self.noise / 4 or not line:
+            return b""
+        if chance > self.noise:
+            return line
+        at = self._random.randrange(len(line))
+        byte = self._random.choice([10, 36, 42, line[at] ^ 1, self._random.randrange(256)])
+        return line[:at] + bytes([byte]) + line[at + 1 :]
+
+
+def use_a_noisy_line(seed):
+    """Use it for a while, from several threads; return what was wrong."""
+    wrong, counter = [], Counter()
+    here, there = pair(f"noisy {seed}")
+    board = threading.Thread(target=host.run, args=(counter, there))
+    board.start()
+    line = Noisy(here, seed)
+    link = SerialLink(line)
+    link._timeout = link._call_timeout = MOODY_TIMEOUT
+    line.noise = 0.15
+
+    def use(robot, user):
+        chance = random.Random(seed * 7 + user)
+        for n in range(user * 1000, user * 1000 + 25):
+            with contextlib.suppress(iotkit.IotkitError):
+                match chance.randrange(3):
+                    case 0 if robot.x % 2:
+                        wrong.append("x was y's")
+                    case 1 if not robot.y % 2:
+                        wrong.append("y was x's")
+                    case 2 if robot.double(n) != 2 * n:
+                        wrong.append(f"double({n}) was another's")
+
+    with device_over(link) as robot:
+        users = [threading.Thread(target=use, args=(robot, user)) for user in range(1, 4)]
+        for user in users:
+            user.start()
+        for user in users:
+            user.join(50)
+        line.noise = 0.0
+        wrong += ["x was y's in the end"] if in_the_end(lambda: robot.x) % 2 else []
+    board.join(SOON)
+    wrong += [f"double({n}) ran twice" for n in counter.doubled if counter.doubled.count(n) > 1]
+    return [f"seed {seed}: {what}" for what in wrong]
+
+
+def test_whatever_a_line_does_to_frames_no_answer_is_anothers_and_no_action_runs_twice():
+    seed = random.SystemRandom().randrange(10**6)
+    assert all_of(use_a_noisy_line, range(seed, seed + 8)) == []
