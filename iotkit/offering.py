@@ -92,6 +92,7 @@ class _Offer:
                 self._pending.discard(future)
                 error = future.exception()
                 if error is None:
+                    self._end.description = self._link.description  # it may be renamed
                     self._end.answer(request, future.result())
                 else:
                     self._end.refuse(request, *_refusal(error))

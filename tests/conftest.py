@@ -5,16 +5,22 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import platformdirs
 import pytest
 from system_tools import how_to_get, missing
 
-# Before a test imports iotkit or starts a process: no test is heard on a network.
+# Before a test imports iotkit or starts a process: no test is heard on a network, or leaves
+# descriptions of its devices in the user's cache (where pip's may stay).
 os.environ["IOTKIT_INTERFACES"] = "127.0.0.1"
+os.environ.setdefault("PIP_CACHE_DIR", str(platformdirs.user_cache_path("pip")))
+_cache = tempfile.TemporaryDirectory(prefix="iotkit-tests-")
+os.environ["XDG_CACHE_HOME"] = _cache.name
 
 GRACE = 5.0  # seconds for what a test has closed to be over
 

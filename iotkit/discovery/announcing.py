@@ -18,14 +18,13 @@ _log = logging.getLogger(__name__)
 
 
 def announce(
-    description: Description, port: int, *, identity: str = "", host: str = LOOPBACK
+    description: Description, port: int, *, identity: str, host: str = LOOPBACK
 ) -> Announcement:
     """Announce the web service of a device on `port`, to those who can reach `host`.
 
     `host` is the address that the service listens on: on the loopback address, only this
-    machine hears of it. `identity` tells this very device from others; where it is empty, the
-    id is taken if that has a specifier, else a random one. Returns at once; the name is sure
-    after a second, see Announcement.
+    machine hears of it. `identity` tells this very device from others. Returns at once; the
+    name is sure after a second, see Announcement.
     """
     return Announcement(description, port, identity, host)
 
@@ -37,9 +36,6 @@ class Announcement:
         on = [LOOPBACK] if host == LOOPBACK else interfaces()
         self._on = on or addresses()
         self._network = Network.on(on)
-        if not identity:
-            unsaid = f"{description.plain_id}-{uuid.uuid4().hex[:12]}"
-            identity = description.id if description.specifier else unsaid
         self._info = ServiceInfo(
             SERVICE_TYPE,
             f"{description.name}.{SERVICE_TYPE}",

@@ -6,6 +6,7 @@ A link speaks in Python values and answers with futures, which serve a plain cal
 
 from __future__ import annotations
 
+import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -36,6 +37,14 @@ class Link(ABC):
     description: Description
     identity: str = ""
     never_waits: bool = False
+
+    def identify(self) -> str:
+        """Return `identity`; where none is known, make one that lasts as long as this link."""
+        if not self.identity:
+            known = self.description
+            made_up = f"{known.plain_id}-{uuid.uuid4().hex[:12]}"
+            self.identity = known.id if known.specifier else made_up
+        return self.identity
 
     @abstractmethod
     def get(self, name: str, *, background: bool = False) -> Future[Value]:

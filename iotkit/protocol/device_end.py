@@ -80,10 +80,11 @@ class DeviceEnd:
     It knows its description, and answers all but values itself. A request in a plain line
     holds up the plain lines behind it until it is answered; framed ones are handed out as they
     come, and may be answered in any order. `version` 1 is what original boards speak.
+    `description` may be replaced at any time, as when the device is renamed.
     """
 
     def __init__(self, description: Description, version: int = 2) -> None:
-        self._description = description
+        self.description = description
         self._version = version
         self._lines = Lines(CANCEL if version >= 2 else b"")
         self._received: deque[tuple[bytes, bool]] = deque()
@@ -179,19 +180,19 @@ class DeviceEnd:
             return self._rename(rest, tag)
         elif command in V1_BUILTINS:
             self._send(tag, 200, *self._builtin(command))
-        elif command in self._description.functions:
-            return self._call(self._description.functions[command], rest if blank else None, tag)
+        elif command in self.description.functions:
+            return self._call(self.description.functions[command], rest if blank else None, tag)
         elif line or tag:
             raise _Refused(404, "funcname Not Found", "-")
         return None
 
     def _ready(self) -> tuple[str, str]:
-        known = self._description
+        known = self.description
         dialect = f" iotoy/2 {fingerprint(known)}" if self._version >= 2 else ""
         return f"DEV READY{dialect}", known.id
 
     def _builtin(self, command: str) -> tuple[str, str]:
-        known = self._description
+        known = self.description
         match command:
             case "ping":
                 return "OK", "pong"
@@ -205,10 +206,10 @@ class DeviceEnd:
         return "Help found", _HELP["help"]
 
     def _describe(self, tag: str | None) -> None:
-        lines = [*describe(self._description), ("INFO", f"buffer {MAX_LINE}")]
+        lines = [*describe(self.description), ("INFO", f"buffer {MAX_LINE}")]
         for message, data in lines:
             self._send(tag, 102, message, data)
-        summary = f"{len(lines)},{fingerprint(self._description)},{LONGEST_LINE}"
+        summary = f"{len(lines)},{fingerprint(self.description)},{LONGEST_LINE}"
         self._send(tag, 200, "DESCRIBE OK", summary)
 
     def _answer(self, request: Request, value: Value | None) -> tuple[str, str]:
@@ -222,7 +223,7 @@ class DeviceEnd:
         return "Success", "-"
 
     def _help(self, name: str) -> str:
-        known = self._description
+        known = self.description
         if name in known.attributes:
             return f"{known.attributes[name].type} - {known.attributes[name].help}"
         if name in known.functions:
@@ -233,7 +234,7 @@ class DeviceEnd:
 
     def _attribute(self, name: str) -> Attribute:
         try:
-            return self._description.attributes[name]
+            return self.description.attributes[name]
         except KeyError:
             raise _Refused(404, "Attribute Not Found", "-") from None
 

@@ -6,7 +6,6 @@ import atexit
 import errno
 import socket
 import threading
-import uuid
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -57,11 +56,8 @@ class Service:
                 from ..discovery import announce as announced
 
                 # Who finds it can tell that it is the device that is open here.
-                known = link.description
-                unsaid = f"{known.plain_id}-{uuid.uuid4().hex[:12]}"
-                link.identity = link.identity or (known.id if known.specifier else unsaid)
                 self._announcement = announced(
-                    link.description, self.port, identity=link.identity, host=host
+                    link.description, self.port, identity=link.identify(), host=host
                 )
         except BaseException:
             self.close()

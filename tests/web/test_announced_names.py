@@ -12,7 +12,7 @@ from iotkit.discovery import announce
 
 def test_devices_announced_in_the_same_moment_get_names_of_their_own(unique_name: str) -> None:
     with ExitStack() as stack:
-        announced = [announce(Description(unique_name), 1) for _ in range(3)]
+        announced = [announce(Description(unique_name), 1, identity=str(n)) for n in range(3)]
         for one in announced:
             stack.callback(one.close)
         names = {one.name for one in announced}
