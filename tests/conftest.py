@@ -25,6 +25,12 @@ os.environ["XDG_CACHE_HOME"] = _cache.name
 GRACE = 5.0  # seconds for what a test has closed to be over
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # playwright keeps an event loop running in this thread, where no other can run after it.
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     lacking = tuple(tool for tool in missing() if item.get_closest_marker(tool.marker))
     if not lacking:
