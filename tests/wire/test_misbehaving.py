@@ -17,6 +17,7 @@ from iotkit import host
 from iotkit.device import device_over, link_of
 from iotkit.links import greeting
 from iotkit.links.serial import SerialLink
+from iotkit.protocol import RATES
 from iotkit.protocol.frames import frame
 from iotkit.transports import Transport, memory
 from iotkit.transports.memory import pair
@@ -95,7 +96,9 @@ def test_an_action_without_an_answer_is_sent_exactly_once_and_says_that_it_may_h
 
 def test_a_dead_device_is_found_out_within_eight_seconds():
     hello = greeting.HELLO_TIMEOUT * greeting.HELLO_TRIES
-    assert greeting.BOOT_TIME + hello + 2 * memory.TICK < 8
+    at_each_rate = greeting.RATE_TIMEOUT * greeting.RATE_TRIES * greeting.RATE_ROUNDS
+    started = greeting.BOOT_TIME + greeting.BANNER_TIME
+    assert started + max(hello, at_each_rate * len(RATES)) + 2 * memory.TICK < 8
 
 
 def test_a_port_on_which_nobody_speaks_is_a_timeout(monkeypatch):
@@ -186,10 +189,11 @@ def test_a_number_that_wrapped_at_16_bits_is_a_value():
     "line", [b"gibberish", b"2005", b"200:OK", b":::", b"99:x:y", b"\xff\xfe\x00", b"get x"]
 )
 def test_garbage_in_place_of_an_answer_is_quoted_in_the_error(line):
-    with boarded({"get x": line + b"\r\n"}, timeout=SHORT) as (robot, _):
+    with boarded({"get x": line + b"\r\n"}, timeout=SHORT / 3) as (robot, _):
         said = fault(iotkit.ProtocolError, lambda: robot.x)
         assert said.startswith("board answered 'get x' with ")
         assert said.endswith(", which is no reply")
+        link_of(robot)._timeout = SOON
         assert robot.y == 2
 
 

@@ -1,0 +1,87 @@
+"""What the page on the serial protocol says is what the code does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from iotkit.description import MAX_HELP, MAX_NAMES, V1_BUILTINS, Attribute, Description
+from iotkit.links import CALL_TIMEOUT, TIMEOUT
+from iotkit.links.serial import TRIES
+from iotkit.protocol import MAX_LINE, RATES, DeviceEnd, Get
+from iotkit.protocol.host_end import MAX_V1_COMMAND
+from iotkit.types import MAX_UNIT, NO_LIMITS, Type
+
+PAGE = (Path(__file__).parents[2] / "docs" / "serial-protocol.md").read_text()
+PROSE = " ".join(PAGE.split())
+
+ROBOT = Description.of(
+    "sumobot:red",
+    [
+        Attribute("drive_forward_time_ms", Type.INT, "How long to move forward"),
+        Attribute("ratio", Type.FLOAT, "A ratio"),
+    ],
+)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        f"no more than {MAX_V1_COMMAND},",
+        f"no more than {MAX_LINE // 1024} KiB of a line",
+        f"no more than {MAX_NAMES} names",
+        f"no more than {MAX_HELP // 1024} KiB of a help text",
+        f"at most {MAX_UNIT} characters",
+        f"tries {RATES[0]} as well",
+        f"| {TIMEOUT:g} s | {'three' if TRIES == 3 else TRIES} times |",
+        f"| {CALL_TIMEOUT:g} s | once",
+    ],
+)
+def test_the_numbers_on_the_page_are_those_in_the_code(words):
+    assert words in PROSE
+
+
+def talks():
+    """Return the examples: what the host sends, and what the device answers."""
+    return re.findall(r"^    > (.*)\n    < (.*)$", PAGE, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("command", "answer"), talks())
+def test_the_examples_are_what_a_device_answers(command, answer):
+    end = DeviceEnd(ROBOT, 1)
+    end.receive(f"{command}\n".encode())
+    if request := end.next_request():
+        end.answer(request, 1500 if isinstance(request, Get) else None)
+    assert end.data_to_send().decode() == f"{answer}\r\n"
+
+
+def test_every_command_has_its_row():
+    for command in V1_BUILTINS:
+        assert re.search(rf"^\| `{command}\b", PAGE, re.MULTILINE), command
+
+
+def suffixes():
+    table = PAGE[PAGE.index("| at the end of the help |") :]
+    return [s.replace("\\|", "|") for s in re.findall(r"^\| `(\[.*?\])` \|", table, re.MULTILINE)]
+
+
+@pytest.mark.parametrize("suffix", suffixes())
+def test_every_suffix_on_the_page_is_understood(suffix):
+    attribute = Attribute("x", Type.STR if "|" in suffix else Type.INT, f"A value {suffix}")
+    assert attribute.summary == "A value"
+    assert attribute.read_only == ("read-only" in suffix)
+    if suffix != "[read-only]":
+        assert attribute.limits != NO_LIMITS
+
+
+def test_the_page_has_what_is_tested():
+    assert len(talks()) >= 5
+    assert len(suffixes()) >= 7
+
+
+def test_the_words_for_a_bool_are_those_on_the_page():
+    found = re.search(r"also takes `([^`]*)` and `([^`]*)`", PROSE)
+    assert {Type.BOOL.parse(word) for word in found[1].split()} == {True}
+    assert {Type.BOOL.parse(word) for word in found[2].split()} == {False}
