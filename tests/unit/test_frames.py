@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,3 +58,12 @@ def test_what_is_left_of_a_frame_that_lost_its_head_is_known_for_it():
     assert lost_its_head(frame("a", "set speed 10")[5:-1])
     assert not lost_its_head(b"set speed 10")
     assert not lost_its_head(b"set name *12")
+
+
+def test_the_frames_in_the_documentation_are_right():
+    page = Path(__file__).parents[2] / "docs" / "serial-protocol.md"
+    shown = re.findall(r"^    [<>] (\$.*)$", page.read_text("utf-8"), re.MULTILINE)
+    assert [unframe(line.encode()) for line in shown] == [
+        ("a", b"get ratio"),
+        ("a", b"200:Found:1.5"),
+    ]
