@@ -2,21 +2,16 @@
 // out (open, put, close). The sketch's description is run to find an entry or to list them all (visit, entry).
 #include "IotKit.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "iotkit/limits.h"
+#include "iotkit/number.h"
 
 using namespace iotkit;
 
 namespace {
 
 const char kCancel = 0x18;
-
-// A float is shown with seven digits: what comes in with six comes out the same.
-const float kSevenDigits = 1e6;
-const float kTooGreat = 2e9;     // for lround
-const int8_t kMaxDecimals = 38;  // what a power of ten can be
 
 // Tag of what answers no frame in particular: news, events, a frame that could not be read.
 const char kNoTag = '_';
@@ -695,59 +690,44 @@ void IotKit::putFingerprint() {
   putHex(fingerprint_[1]);
 }
 
-// digits / 10^decimals; below zero, zeros are put behind.
-void IotKit::putNumber(uint32_t digits, int8_t decimals) {
-  char text[10];
-  int8_t n = 0;
-  do text[n++] = '0' + digits % 10;
-  while (digits /= 10);
+// m * 2^exponent
+void IotKit::putNumber(bool negative, uint32_t m, int16_t exponent) {
+  char digits[kMaxDigits];
+  int8_t decimals;
+  uint8_t n = digitsOf(m, exponent, digits, decimals);
+  if (negative) put('-');
   if (n <= decimals) {
     put(F("0."));
-    while (n < decimals--) put('0');
+    for (; n < decimals; decimals--) put('0');
     decimals = 0;
   }
   while (n) {
-    put(text[--n]);
+    put(digits[--n]);
     if (n && n == decimals) put('.');
   }
   while (decimals++ < 0) put('0');
 }
 
-void IotKit::putInteger(int32_t v) {
-  if (v < 0) put('-');
-  putNumber(v < 0 ? 0 - static_cast<uint32_t>(v) : v, 0);
-}
+void IotKit::putInteger(int32_t v) { putNumber(v < 0, v < 0 ? 0 - static_cast<uint32_t>(v) : v, 0); }
 
-// Up to seven digits, more only before the point, never with an exponent.
-void IotKit::putFloat(float v) {
-  if (isnan(v)) return put(F("nan"));
-  if (v < 0) {
-    put('-');
-    v = -v;
+// Never with an exponent. `bits` are those of the float.
+void IotKit::putFloat(int32_t bits) {
+  uint32_t m = bits & 0x7fffff;
+  const uint8_t exponent = bits >> 23;
+  const bool negative = bits < 0;
+  if (exponent == 0xff) {
+    if (m) return put(F("nan"));
+    if (negative) put('-');
+    return put(F("inf"));
   }
-  if (isinf(v)) return put(F("inf"));
-  int8_t decimals = 0;
-  while (v >= kTooGreat) {
-    v /= 10;
-    decimals--;
-  }
-  float power = 1;  // exact up to 10^10
-  while (v && v * power < kSevenDigits && decimals < kMaxDecimals) {
-    power *= 10;
-    decimals++;
-  }
-  uint32_t digits = lround(v * power);
-  while (decimals > 0 && digits % 10 == 0) {
-    digits /= 10;
-    decimals--;
-  }
-  putNumber(digits, decimals);
+  if (exponent) m |= 0x800000;
+  putNumber(negative && m, m, (exponent ? exponent : 1) - 150);
 }
 
 void IotKit::putValue(Value value, Type type) {
   if (type == kBool) put(value.i ? F("True") : F("False"));
   else if (isText(type)) put(value.s);
-  else if (isFloat(type)) putFloat(value.f);
+  else if (isFloat(type)) putFloat(value.i);
   else putInteger(value.i);
 }
 

@@ -244,9 +244,9 @@ class IotKit {
   static void put(char c);
   static void put(iotkit::Text text);
   static void put(const char *text);
-  static void putNumber(uint32_t digits, int8_t decimals);
+  static void putNumber(bool negative, uint32_t m, int16_t exponent);
   static void putInteger(int32_t v);
-  static void putFloat(float v);
+  static void putFloat(int32_t bits);
   static void putHex(uint16_t v);
   static void putValue(iotkit::Value value, iotkit::Type type);
   static void putResult(iotkit::Value value, iotkit::Type type);

@@ -1,78 +1,13 @@
 // Strict reading of values.
 #include "types.h"
 
-#include <math.h>
 #include <string.h>
+
+#include "number.h"
 
 namespace iotkit {
 
 namespace {
-
-const uint32_t kMaxMagnitude = 0x80000000UL;
-const uint8_t kMaxExponent = 20;  // what is greater needs no more digits to be too great
-
-// True if there is a minus sign in front of *p; moves p behind a sign.
-bool minus(const char *&p) {
-  const bool negative = *p == '-';
-  if (negative || *p == '+') p++;
-  return negative;
-}
-
-// digits * 10^exponent; the nearest float for up to seven digits and ten places.
-float scaled(uint32_t digits, int16_t exponent) {
-  const bool small = exponent < 0;
-  if (small) exponent = -exponent;
-  float v = digits;
-  while (exponent > 0 && v) {
-    float power = 1;  // exact up to 10^10
-    for (uint8_t i = 0; i < 10 && exponent > 0; i++, exponent--) power *= 10;
-    v = small ? v / power : v * power;
-  }
-  return v;
-}
-
-Verdict parseNumber(const char *p, Type type, Value &value) {
-  const bool negative = minus(p);
-  uint32_t digits = 0;
-  int16_t exponent = 0;
-  bool any = false;
-  bool whole = true;
-  for (;; p++) {
-    const uint8_t digit = *p - '0';
-    if (digit > 9) {
-      if (*p != '.' || !whole) break;
-      whole = false;
-      continue;
-    }
-    any = true;
-    if (!whole) exponent--;
-    if (digits < kMaxMagnitude / 5) digits = digits * 10 + digit;
-    else exponent++;  // more than 32 bits hold
-  }
-  if (any && (*p | 0x20) == 'e') {
-    whole = false;
-    p++;
-    const bool down = minus(p);
-    uint8_t e = 0;
-    do {
-      const uint8_t digit = *p - '0';
-      if (digit > 9) return kUnparsable;
-      if (e < kMaxExponent) e = e * 10 + digit;
-    } while (*++p);
-    exponent += down ? -e : e;
-  } else if (!any || *p) {
-    return kUnparsable;
-  }
-  if (isFloat(type)) {
-    value.f = scaled(digits, exponent);
-    if (negative && digits) value.f = -value.f;
-    return isinf(value.f) ? kOutOfRange : kGood;
-  }
-  if (!whole) return kUnparsable;
-  if (exponent || digits > kMaxMagnitude - !negative) return kOutOfRange;
-  value.i = static_cast<int32_t>(negative ? 0 - digits : digits);
-  return value.i < least(type) || value.i > greatest(type) ? kOutOfRange : kGood;
-}
 
 const char kBools[] PROGMEM = "1\0true\0True\0t\0T\0" "0\0false\0False\0f\0F\0";
 const uint8_t kTrues = 5;
@@ -170,7 +105,8 @@ Verdict parse(const char *text, Type type, Value &value) {
     value.s = text;
     return kGood;
   }
-  return parseNumber(text, type, value);
+  const Verdict verdict = readNumber(text, false, type, value);
+  return *text ? kUnparsable : verdict;
 }
 
 }  // namespace iotkit
