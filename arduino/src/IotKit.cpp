@@ -16,30 +16,31 @@ const char kCancel = 0x18;
 // Tag of what answers no frame in particular: news, events, a frame that could not be read.
 const char kNoTag = '_';
 
-// The built-in commands in the order of Command, the frequent ones first, and what help says behind their names.
-const char kBuiltins[] PROGMEM = "ping\0get\0set\0help\0watch\0devinfo\0funcs\0attrs\0describe\0rename\0";
-const char kBuiltinHelp[] PROGMEM =
-    "-> pong:str - Is it there?\0"
-    "name:str -> value:T - Read an attribute\0"
-    "name:str value:T -> - Set an attribute\0"
-    "name:str -> text:str - What a name stands for\0"
-    "name:str ms:int -> - Tell news of an attribute\0"
-    "-> id:str - Who it is\0"
-    "-> names:str - All functions\0"
-    "-> names:str - All attributes\0"
-    "-> - Everything at one go\0"
-    "specifier:str -> - Set the second half of the id";
+// The built-in commands in the order of Command, the frequent ones first: the signature and the help of each.
+const char kPingText[] PROGMEM = "ping -> pong:str\0Is it there?";
+const char kGetText[] PROGMEM = "get name:str -> value:T\0Read an attribute";
+const char kSetText[] PROGMEM = "set name:str value:T ->\0Set an attribute";
+const char kHelpText[] PROGMEM = "help name:str -> text:str\0What a name stands for";
+const char kWatchText[] PROGMEM = "watch name:str ms:int ->\0Tell news of an attribute";
+const char kDevinfoText[] PROGMEM = "devinfo -> id:str\0Who it is";
+const char kFuncsText[] PROGMEM = "funcs -> names:str\0All functions";
+const char kAttrsText[] PROGMEM = "attrs -> names:str\0All attributes";
+const char kDescribeText[] PROGMEM = "describe ->\0Everything at one go";
+const char kRenameText[] PROGMEM = "rename specifier:str ->\0Set the second half of the id";
+const char *const kBuiltins[] PROGMEM = {kPingText,    kGetText,   kSetText,   kHelpText,     kWatchText,
+                                         kDevinfoText, kFuncsText, kAttrsText, kDescribeText, kRenameText};
 
-enum Command : uint8_t { kPing, kGet, kSet, kHelp, kWatch, kDevinfo, kFuncs, kAttrs, kDescribe, kRename };
+enum Command : uint8_t { kPing, kGet, kSet, kHelp, kWatch, kDevinfo, kFuncs, kAttrs, kDescribe, kRename, kNoBuiltin };
 
-// CRC-16/XMODEM.
-uint16_t crc16(uint16_t crc, uint8_t c) {
-  crc = crc >> 8 | crc << 8;
-  crc ^= c;
-  crc ^= (crc & 0xff) >> 4;
-  crc ^= crc << 12;
-  crc ^= (crc & 0xff) << 5;
-  return crc;
+const char *builtinText(uint8_t command) {
+  return static_cast<const char *>(pgm_read_ptr(kBuiltins + command));
+}
+
+// The built-in command of this name.
+uint8_t builtin(const char *name) {
+  uint8_t command = 0;
+  while (command < kNoBuiltin && !isWord(builtinText(command), name)) command++;
+  return command;
 }
 
 // Four hex digits as a number; false if they are not.
@@ -91,9 +92,6 @@ const char *helpIn(const char *text) {
 // The types of a function's arguments, the first one in the lowest bits.
 Types argumentTypes(Types types) { return (types & ~kFunction) >> kTypeBits; }
 Type resultType(Types types) { return static_cast<Type>(types & kTypeMask); }
-Type attributeType(Types types) { return static_cast<Type>(types & kAttributeMask); }
-
-bool isText(Type type) { return type == kStr || type == kAny || type == kChars; }
 
 }  // namespace
 
@@ -102,13 +100,11 @@ IotKit::Override IotKit::override_;
 IotKitPort IotKit::port_;
 Purpose IotKit::purpose_;
 bool IotKit::matched_;
-uint8_t IotKit::index_;
-uint8_t IotKit::wanted_;
+const char *IotKit::wanted_;
 const char *IotKit::name_;
 Entry IotKit::entry_;
 IotKitReply IotKit::current_;
 bool IotKit::busy_;
-bool IotKit::deferred_;
 bool IotKit::framed_;
 Stream *IotKit::out_;
 uint16_t IotKit::crc_;
@@ -126,7 +122,6 @@ Watch IotKit::watches_[kWatches];
 
 void IotKit::begin(Stream &stream) {
   port_.stream_ = &stream;
-  wanted_ = kNotFound;
   visit(kBeginning);
   current_ = IotKitReply();  // nowhere: the description is only counted
   crc_ = sum_ = 0;
@@ -147,6 +142,7 @@ void IotKit::poll() {
   if (busy_) return;  // called by a function of the sketch
   busy_ = true;
   for (IotKitPort *port = &port_; port; port = port->next_) receive(*port);
+  current_.port_ = nullptr;
   sendNews();
   checkDeadman();
   busy_ = false;
@@ -216,8 +212,8 @@ void IotKit::execute(IotKitPort &port) {
 void IotKit::run(char *line) {
   char *arguments = split(line);
   if (override_ && override_(line, arguments)) return;
-  const uint8_t command = iotkit::find(kBuiltins, line);
-  if (command != kNotFound) return runBuiltin(command, arguments);
+  const uint8_t command = builtin(line);
+  if (command != kNoBuiltin) return runBuiltin(command, arguments);
   if (!find(line) || !(entry_.types & kFunction)) return answer(F("404:funcname Not Found:-"));
   call(arguments);
 }
@@ -244,18 +240,8 @@ void IotKit::runBuiltin(uint8_t command, char *first) {
       if (!first) return list(command);
   }
   start(F("400:Fail:"));
-  putBuiltin(command, false);
+  put(flashText(builtinText(command)));
   close();
-}
-
-// "name argument:type -> result:type", and " - help" where it is wanted.
-void IotKit::putBuiltin(uint8_t command, bool whole) {
-  put(flashText(item(kBuiltins, command)));
-  put(' ');
-  for (const char *p = item(kBuiltinHelp, command); at(p); p++) {
-    if (!whole && at(p) == ' ' && at(p + 1) == '-' && at(p + 2) == ' ') return;
-    put(at(p));
-  }
 }
 
 // The built-ins without arguments.
@@ -304,9 +290,8 @@ void IotKit::call(char *arguments) {
     arguments = following;
   }
   if (arguments) return answerUsage();
-  deferred_ = false;
   const Value result = entry_.call(reinterpret_cast<Function>(entry_.target), values);
-  if (deferred_) return;
+  if (!current_.port_) return;  // it will be answered later
   start(F("200:Success:"));
   putResult(result, resultType(entry_.types));
   close();
@@ -338,7 +323,7 @@ void IotKit::refuse(Verdict verdict, Type type, const char *limit) {
 
 Value IotKit::valueOf(const Entry &entry) {
   if (entry.call) return entry.call(reinterpret_cast<Function>(entry.target), nullptr);
-  return readVariable(entry.target, attributeType(entry.types));
+  return readVariable(entry.target, entry.types);
 }
 
 void IotKit::get(const char *name) {
@@ -363,21 +348,25 @@ void IotKit::set(const char *name, const char *text) {
     put(F(" bytes"));
     return close();
   }
-  writeVariable(entry_.target, type, value);
+  writeVariable(entry_.target, types, value);
   if (entry_.hook) entry_.hook();
   succeed();
 }
 
 void IotKit::help(const char *name) {
   if (!name) return answer(F("200:Help found:help -> helptext:str - try 'help help', 'funcs' and 'attrs'"));
-  const uint8_t builtin = iotkit::find(kBuiltins, name);
-  if (builtin == kNotFound && !find(name)) {
+  const uint8_t command = builtin(name);
+  if (command != kNoBuiltin) {
+    start(F("200:Help found:"));
+    const char *help = put(flashText(builtinText(command)));
+    put(F(" - "));
+    put(flashText(help + 1));
+  } else if (find(name)) {
+    start(F("200:Help found:"));
+    putHelp(entry_.text, entry_.types);
+  } else {
     start(F("404:No help found:"));
     put(name);
-  } else {
-    start(F("200:Help found:"));
-    if (builtin != kNotFound) putBuiltin(builtin, true);
-    else putHelp(entry_.text, entry_.types);
   }
   close();
 }
@@ -386,7 +375,7 @@ void IotKit::help(const char *name) {
 
 void IotKit::visit(Purpose purpose) {
   purpose_ = purpose;
-  index_ = 0;
+  matched_ = false;
   IotKit device;
   describe_(device);
 }
@@ -406,20 +395,14 @@ bool IotKit::findAttribute(const char *name) {
   return found;
 }
 
-// Looks for the entry of this number into entry_.
-void IotKit::findNumber(uint8_t number) {
-  wanted_ = number - 1;
-  find("");
-  wanted_ = kNotFound;
-}
-
 // Run for each entry of each command, and so kept short.
 void IotKit::entry(Text text, const void *target, Types types, Caller call) {
+  const char *p = address(text);
   if (purpose_ == kFinding) {
-    matched_ = index_++ == wanted_ || (at(address(text)) == *name_ && isWord(address(text), name_));
-    if (matched_) entry_ = {address(text), const_cast<void *>(target), call, nullptr, types, index_};
+    matched_ = *name_ ? at(p) == *name_ && isWord(p, name_) : p == wanted_;
+    if (matched_) entry_ = {p, const_cast<void *>(target), call, nullptr, types};
   } else if (purpose_ >= kListingAttributes) {
-    list(address(text), types);
+    list(p, types);
   }
 }
 
@@ -434,7 +417,8 @@ void IotKit::list(const char *p, Types types) {
       break;
     case kListingAttributes:
       if (function) return;
-      if (index_++) put(',');
+      if (matched_) put(',');
+      matched_ = true;
       putWord(p);
       put(':');
       put(typeName(attributeType(types)));
@@ -533,14 +517,14 @@ void IotKit::watch(const char *name, const char *text) {
   Watch *slot = nullptr;
   for (uint8_t i = 0; i < kWatches; i++) {
     Watch &w = watches_[i];
-    if (w.port == current_.port_ && w.number == entry_.number) w.port = nullptr;
+    if (w.port == current_.port_ && w.text == entry_.text) w.port = nullptr;
     if (!w.port) slot = &w;
   }
   if (ms.i) {
     if (!slot) return answer(F("503:Too many watches:-"));
     current_.port_->flags_ |= IotKitPort::kListens;
     slot->port = current_.port_;
-    slot->number = entry_.number;
+    slot->text = entry_.text;
     slot->tag = current_.tag_ ? kNoTag : 0;
     slot->fresh = true;
     slot->ms = ms.i;
@@ -557,7 +541,8 @@ void IotKit::sendNews() {
   const uint16_t now = millis();
   if (static_cast<uint16_t>(now - w.last) < w.ms) return;
   w.last = now;
-  findNumber(w.number);
+  wanted_ = w.text;
+  find("");
   const Type type = attributeType(entry_.types);
   const Value value = valueOf(entry_);
   open(nullptr, 0);
@@ -588,8 +573,9 @@ void IotKit::raiseEvent(Text name, Value value, Type type) {
 
 void IotKit::later(IotKitReply &reply) {
   done(reply);
+  if (!current_.port_) return;  // not inside a call, or the second time in it
   reply = current_;
-  deferred_ = true;
+  current_.port_ = nullptr;
   if (!reply.tag_) reply.port_->flags_ |= IotKitPort::kWaiting;
   feed();
 }
@@ -666,9 +652,11 @@ void IotKit::answerUsage() {
   close();
 }
 
-void IotKit::put(Text text) {
-  char c;
-  for (const char *p = address(text); (c = at(p)); p++) put(c);
+// Where the text ends.
+const char *IotKit::put(Text text) {
+  const char *p = address(text);
+  for (char c; (c = at(p)); p++) put(c);
+  return p;
 }
 
 // A text of the sketch; whatever it holds, a line stays one line.
@@ -716,9 +704,9 @@ void IotKit::putFloat(int32_t bits) {
   const uint8_t exponent = bits >> 23;
   const bool negative = bits < 0;
   if (exponent == 0xff) {
-    if (m) return put(F("nan"));
-    if (negative) put('-');
-    return put(F("inf"));
+    if (!m && negative) put('-');
+    put(m ? F("nan") : F("inf"));
+    return;
   }
   if (exponent) m |= 0x800000;
   putNumber(negative && m, m, (exponent ? exponent : 1) - 150);

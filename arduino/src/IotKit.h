@@ -86,13 +86,12 @@ struct Entry {
   Caller call;
   void (*hook)();
   Types types;
-  uint8_t number;  // from 1 on
 };
 
 // An attribute whose news a host asked for.
 struct Watch {
   IotKitPort *port;  // null: free
-  uint8_t number;    // of its entry
+  const char *text;  // of its entry
   char tag;          // of its news
   bool fresh;
   uint16_t ms;
@@ -140,11 +139,11 @@ class IotKit {
 
   // A variable. What doesn't fit it, or breaks the limits, is refused; a const one is read-only.
   template <class T> static Attribute attribute(iotkit::Text text, T &variable) {
-    entry(text, &variable, iotkit::Carried<T>::type, nullptr);
+    entry(text, &variable, iotkit::Variable<T>::value, nullptr);
     return Attribute();
   }
   template <class T> static Attribute attribute(iotkit::Text text, const T &variable) {
-    entry(text, &variable, iotkit::Carried<T>::type | iotkit::kReadOnly, nullptr);
+    entry(text, &variable, iotkit::Variable<T>::value | iotkit::kReadOnly, nullptr);
     return Attribute();
   }
   template <unsigned N> static Attribute attribute(iotkit::Text text, char (&variable)[N]) {
@@ -153,7 +152,7 @@ class IotKit {
     return Attribute();
   }
   static Attribute attribute(iotkit::Text text, const char *&variable) {
-    entry(text, &variable, iotkit::kStr | iotkit::kReadOnly, nullptr);
+    entry(text, &variable, iotkit::Variable<const char *>::value | iotkit::kReadOnly, nullptr);
     return Attribute();
   }
   // A value that is computed when it is asked for; read-only.
@@ -210,7 +209,6 @@ class IotKit {
   static void visit(iotkit::Purpose purpose);
   static bool find(const char *name);
   static bool findAttribute(const char *name);
-  static void findNumber(uint8_t number);
   static void describeLine(iotkit::Text kind);
   static iotkit::Value valueOf(const iotkit::Entry &entry);
 
@@ -219,7 +217,6 @@ class IotKit {
   static void execute(IotKitPort &port);
   static void run(char *line);
   static void runBuiltin(uint8_t command, char *first);
-  static void putBuiltin(uint8_t command, bool whole);
   static void list(uint8_t command);
   static void call(char *arguments);
 
@@ -242,7 +239,7 @@ class IotKit {
   // Lines out: open, any number of puts, close.
   static void open(IotKitPort *port, char tag);
   static void put(char c);
-  static void put(iotkit::Text text);
+  static const char *put(iotkit::Text text);
   static void put(const char *text);
   static void putNumber(bool negative, uint32_t m, int16_t exponent);
   static void putInteger(int32_t v);
@@ -271,16 +268,14 @@ class IotKit {
 
   // The run of the description.
   static iotkit::Purpose purpose_;
-  static bool matched_;   // the entry declared last is the one looked for
-  static uint8_t index_;  // of the next entry, from 0 on
-  static uint8_t wanted_;
-  static const char *name_;
+  static bool matched_;        // the entry declared last is the one looked for; listing: there was one
+  static const char *name_;    // of the entry looked for; empty:
+  static const char *wanted_;  // the text of it
   static iotkit::Entry entry_;
 
   // The command in execution, and the line going out.
   static IotKitReply current_;
   static bool busy_;
-  static bool deferred_;  // the call will be answered later
   static bool framed_;
   static Stream *out_;  // null: only the CRC is wanted
   static uint16_t crc_;

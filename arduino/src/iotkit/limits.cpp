@@ -57,7 +57,7 @@ bool notAmong(const char *p, const char *text) {
 
 bool breaks(const char *p, Type type, Value value) {
   if (type == kBool) return false;
-  if (type == kStr || type == kChars || type == kAny) return notAmong(p, value.s);
+  if (isText(type)) return notAmong(p, value.s);
   return outsideRange(p, type, value);
 }
 

@@ -9,12 +9,8 @@ namespace iotkit {
 
 namespace {
 
-const char kBools[] PROGMEM = "1\0true\0True\0t\0T\0" "0\0false\0False\0f\0F\0";
-const uint8_t kTrues = 5;
-
 const char kTypeNames[] PROGMEM = "bool\0int\0float\0str\0T";
-
-bool isUnsigned(Type type) { return type == kUint8 || type == kUint16 || type == kUint32; }
+const uint8_t kIntName = 5, kFloatName = 9, kStrName = 15, kAnyName = 19;
 
 }  // namespace
 
@@ -25,9 +21,7 @@ int32_t greatest(Type type) {
   if (type == kUint16) return 0xffffL;
   return 0x7fffffffL;
 }
-int32_t least(Type type) { return isUnsigned(type) ? 0 : ~greatest(type); }
-
-bool isFloat(Type type) { return type == kFloat || type == kDouble; }
+int32_t least(Type type) { return type == kUint8 || type == kUint16 || type == kUint32 ? 0 : ~greatest(type); }
 
 int32_t order(Type type, Value value) {
   return isFloat(type) && value.i < 0 ? value.i ^ 0x7fffffffL : value.i;
@@ -42,66 +36,52 @@ bool isWord(const char *flash, const char *word) {
   return !c || c == ' ';
 }
 
-uint8_t find(const char *list, const char *word) {
-  for (uint8_t i = 0; at(list); i++) {
-    const char *w = word;
-    char c;
-    while ((c = at(list++)) && c == *w) w++;
-    if (!c && !*w) return i;
-    while (c) c = at(list++);
-  }
-  return kNotFound;
-}
-
-const char *item(const char *list, uint8_t number) {
-  while (number) {
-    if (!at(list++)) number--;
-  }
-  return list;
-}
-
 Text typeName(Type type) {
-  const uint8_t i = type == kBool ? 0 : isFloat(type) ? 2 : type == kStr || type == kChars ? 3 : type == kAny ? 4 : 1;
-  return flashText(item(kTypeNames, i));
+  uint8_t at = kIntName;
+  if (type == kBool) at = 0;
+  if (isFloat(type)) at = kFloatName;
+  if (isText(type)) at = type == kAny ? kAnyName : kStrName;
+  return flashText(kTypeNames + at);
 }
 
-Value readVariable(const void *variable, Type type) {
+// All boards keep a number's lowest byte first, so what is smaller than a Value is the beginning of one.
+Value readVariable(const void *variable, Types types) {
+  const Type type = attributeType(types);
   Value v;
-  switch (type) {
-    case kBool: v.i = *static_cast<const bool *>(variable); break;
-    case kInt8: v.i = *static_cast<const int8_t *>(variable); break;
-    case kUint8: v.i = *static_cast<const uint8_t *>(variable); break;
-    case kInt16: v.i = *static_cast<const int16_t *>(variable); break;
-    case kUint16: v.i = *static_cast<const uint16_t *>(variable); break;
-    case kUint32: v.i = carried(*static_cast<const uint32_t *>(variable)); break;
-    case kDouble: v.f = static_cast<float>(*static_cast<const double *>(variable)); break;
-    case kStr: v.s = *static_cast<const char *const *>(variable); break;
-    case kChars: v.s = static_cast<const char *>(variable); break;
-    default: memcpy(&v, variable, 4);  // I32, FLOAT
-  }
+  v.i = 0;
+  if (type == kChars) v.s = static_cast<const char *>(variable);
+  else if (sizeof(double) > sizeof(float) && type == kDouble) v.f = *static_cast<const double *>(variable);
+  else memcpy(&v, variable, types >> kSizeShift);
+  if (type == kInt8) v.i = static_cast<int8_t>(v.i);
+  if (type == kInt16) v.i = static_cast<int16_t>(v.i);
+  if (type == kUint32) v.i = carried(static_cast<uint32_t>(v.i));
   return v;
 }
 
-void writeVariable(void *variable, Type type, Value value) {
-  switch (type) {
-    case kBool: *static_cast<bool *>(variable) = value.i; break;
-    case kInt8:
-    case kUint8: *static_cast<uint8_t *>(variable) = static_cast<uint8_t>(value.i); break;
-    case kInt16:
-    case kUint16: *static_cast<uint16_t *>(variable) = static_cast<uint16_t>(value.i); break;
-    case kDouble: *static_cast<double *>(variable) = value.f; break;
-    case kChars: strcpy(static_cast<char *>(variable), value.s); break;
-    default: memcpy(variable, &value, 4);  // I32, U32, FLOAT
-  }
+void writeVariable(void *variable, Types types, const Value &value) {
+  const Type type = attributeType(types);
+  if (type == kChars) strcpy(static_cast<char *>(variable), value.s);
+  else if (sizeof(double) > sizeof(float) && type == kDouble) *static_cast<double *>(variable) = value.f;
+  else memcpy(variable, &value, types >> kSizeShift);
 }
 
+namespace {
+
+// "1", "t", "T", "true", "True" and the same for false.
+Verdict readBool(const char *text, Value &value) {
+  const char first = *text++;
+  const bool yes = first == '1' || (first | 0x20) == 't';
+  value.i = yes;
+  if (!yes && first != '0' && (first | 0x20) != 'f') return kUnparsable;
+  if (!*text) return kGood;
+  return first & 0x40 && isWord(yes ? PSTR("rue") : PSTR("alse"), text) ? kGood : kUnparsable;
+}
+
+}  // namespace
+
 Verdict parse(const char *text, Type type, Value &value) {
-  if (type == kBool) {
-    const uint8_t i = find(kBools, text);
-    value.i = i < kTrues;
-    return i == kNotFound ? kUnparsable : kGood;
-  }
-  if (type == kStr || type == kAny || type == kChars) {
+  if (type == kBool) return readBool(text, value);
+  if (isText(type)) {
     value.s = text;
     return kGood;
   }
