@@ -100,7 +100,7 @@ IotKit::Override IotKit::override_;
 IotKitPort IotKit::port_;
 Purpose IotKit::purpose_;
 bool IotKit::matched_;
-const char *IotKit::wanted_;
+char IotKit::initial_;
 const char *IotKit::name_;
 Entry IotKit::entry_;
 IotKitReply IotKit::current_;
@@ -172,11 +172,10 @@ void IotKit::receive(IotKitPort &port) {
 void IotKit::execute(IotKitPort &port) {
   char *line = port.line_;
   uint8_t n = port.length_;
-  IotKitReply current;
-  current.port_ = &port;
+  const bool frame = *line == '$';
+  current_.port_ = &port;
+  current_.tag_ = frame ? kNoTag : 0;
   if (n > kLineSize) {
-    if (*line == '$') current.tag_ = kNoTag;
-    current_ = current;
     answer(F("413:Line too long:-"));
   } else {
     if (n && line[n - 1] == '\r') n--;
@@ -184,15 +183,14 @@ void IotKit::execute(IotKitPort &port) {
     const char *tail = line + n - 5;
     uint16_t crc;
     const bool tailed = n >= 5 && *tail == '*' && readHex(tail + 1, crc);
-    if (*line == '$' || (tailed && port.flags_ & IotKitPort::kFramed)) {
-      current.tag_ = kNoTag;
-      if (tailed && *line == '$' && (isDigit(line[1]) || isLower(line[1]))) {
+    if (n && (frame || (tailed && port.flags_ & IotKitPort::kFramed))) {
+      current_.tag_ = kNoTag;
+      if (tailed && frame && (isDigit(line[1]) || isLower(line[1]))) {
         uint16_t sum = 0;
         for (const char *p = line + 1; p < tail; p++) sum = crc16(sum, *p);
-        if (sum == crc) current.tag_ = line[1];
+        if (sum == crc) current_.tag_ = line[1];
       }
-      current_ = current;
-      if (current.tag_ == kNoTag) {
+      if (current_.tag_ == kNoTag) {
         answer(F("400:Bad checksum:-"));
       } else {
         port.flags_ |= IotKitPort::kFramed | IotKitPort::kListens;
@@ -201,7 +199,6 @@ void IotKit::execute(IotKitPort &port) {
       }
     } else if (n) {
       if (port.flags_ & IotKitPort::kWaiting) return;
-      current_ = current;
       run(line);
     }
   }
@@ -209,12 +206,18 @@ void IotKit::execute(IotKitPort &port) {
   port.flags_ &= ~IotKitPort::kComplete;
 }
 
+// A ping takes little; what takes longer is kept apart, for the registers that it must save.
 void IotKit::run(char *line) {
-  char *arguments = split(line);
-  if (override_ && override_(line, arguments)) return;
-  const uint8_t command = builtin(line);
+  if (isWord(kPingText, line)) answer(F("200:OK:pong"));
+  else runLonger(line);
+}
+
+void IotKit::runLonger(char *name) {
+  char *arguments = split(name);
+  if (override_ && override_(name, arguments)) return;
+  const uint8_t command = builtin(name);
   if (command != kNoBuiltin) return runBuiltin(command, arguments);
-  if (!find(line) || !(entry_.types & kFunction)) return answer(F("404:funcname Not Found:-"));
+  if (!find(name) || !(entry_.types & kFunction)) return answer(F("404:funcname Not Found:-"));
   call(arguments);
 }
 
@@ -247,7 +250,6 @@ void IotKit::runBuiltin(uint8_t command, char *first) {
 // The built-ins without arguments.
 void IotKit::list(uint8_t command) {
   switch (command) {
-    case kPing: return answer(F("200:OK:pong"));
     case kDevinfo:
       if (!current_.tag_) beginSession(*current_.port_);
       return devinfo();
@@ -380,13 +382,16 @@ void IotKit::visit(Purpose purpose) {
   describe_(device);
 }
 
-// Looks for the entry of this name into entry_.
-bool IotKit::find(const char *name) {
+// Looks for the entry of this name into entry_; without an initial, for the one whose text is `name`.
+bool IotKit::find(const char *name, char initial) {
   name_ = name;
+  initial_ = initial;
   entry_.types = kNone;
   visit(kFinding);
+  initial_ = 0;
   return entry_.types;
 }
+bool IotKit::find(const char *name) { return *name && find(name, *name); }
 
 // Looks for an attribute into entry_; answers if there is none.
 bool IotKit::findAttribute(const char *name) {
@@ -395,11 +400,16 @@ bool IotKit::findAttribute(const char *name) {
   return found;
 }
 
-// Run for each entry of each command, and so kept short.
+// Run for each entry of each command, and so kept short: without the registers that the rest must save.
 void IotKit::entry(Text text, const void *target, Types types, Caller call) {
+  if (initial_ && initial_ != at(address(text))) matched_ = false;
+  else visitEntry(text, target, types, call);
+}
+
+void IotKit::visitEntry(Text text, const void *target, Types types, Caller call) {
   const char *p = address(text);
   if (purpose_ == kFinding) {
-    matched_ = *name_ ? at(p) == *name_ && isWord(p, name_) : p == wanted_;
+    matched_ = initial_ ? isWord(p, name_) : p == name_;
     if (matched_) entry_ = {p, const_cast<void *>(target), call, nullptr, types};
   } else if (purpose_ >= kListingAttributes) {
     list(p, types);
@@ -541,8 +551,7 @@ void IotKit::sendNews() {
   const uint16_t now = millis();
   if (static_cast<uint16_t>(now - w.last) < w.ms) return;
   w.last = now;
-  wanted_ = w.text;
-  find("");
+  find(w.text, 0);
   const Type type = attributeType(entry_.types);
   const Value value = valueOf(entry_);
   open(nullptr, 0);

@@ -204,10 +204,12 @@ class IotKit {
   // The description.
   static void entry(iotkit::Text text, const void *target, iotkit::Types types, iotkit::Caller call);
   static void eventEntry(iotkit::Text text, iotkit::Type type);
-  // Not inlined into entry, which is run often and must not save the registers that this needs.
-  __attribute__((noinline)) static void list(const char *text, iotkit::Types types);
+  static void list(const char *text, iotkit::Types types);
   static void visit(iotkit::Purpose purpose);
   static bool find(const char *name);
+  static bool find(const char *name, char initial);
+  __attribute__((noinline)) static void visitEntry(iotkit::Text text, const void *target, iotkit::Types types,
+                                                   iotkit::Caller call);
   static bool findAttribute(const char *name);
   static void describeLine(iotkit::Text kind);
   static iotkit::Value valueOf(const iotkit::Entry &entry);
@@ -216,6 +218,7 @@ class IotKit {
   static void receive(IotKitPort &port);
   static void execute(IotKitPort &port);
   static void run(char *line);
+  __attribute__((noinline)) static void runLonger(char *name);
   static void runBuiltin(uint8_t command, char *first);
   static void list(uint8_t command);
   static void call(char *arguments);
@@ -269,8 +272,8 @@ class IotKit {
   // The run of the description.
   static iotkit::Purpose purpose_;
   static bool matched_;        // the entry declared last is the one looked for; listing: there was one
-  static const char *name_;    // of the entry looked for; empty:
-  static const char *wanted_;  // the text of it
+  static const char *name_;    // of the entry looked for
+  static char initial_;        // of this name; 0: name_ is the entry's text
   static iotkit::Entry entry_;
 
   // The command in execution, and the line going out.

@@ -28,12 +28,12 @@ int32_t order(Type type, Value value) {
 }
 
 bool isWord(const char *flash, const char *word) {
-  char c;
-  while ((c = *word++)) {
-    if (at(flash++) != c || c == ' ') return false;
-  }
-  c = at(flash);
-  return !c || c == ' ';
+  uint8_t c, f;
+  do {
+    c = *word++;
+    f = at(flash++);
+  } while (c == f && c > ' ');
+  return !c && (!f || f == ' ');
 }
 
 Text typeName(Type type) {
