@@ -279,7 +279,7 @@ void IotKit::list(uint8_t command) {
 
 void IotKit::call(char *arguments) {
   Value values[kMaxArguments];
-  Value *value = values;
+  uint8_t n = 0;
   const char *name = entry_.text;
   Types rest = argumentTypes(entry_.types);
   while (rest) {
@@ -288,7 +288,7 @@ void IotKit::call(char *arguments) {
     rest >>= kTypeBits;
     char *following = rest || !isText(type) ? split(arguments) : nullptr;  // a text at the end may have blanks
     name = nextName(name);
-    if (!check(name, type, arguments, *value++)) return;
+    if (!check(name, type, arguments, values[n++])) return;
     arguments = following;
   }
   if (arguments) return answerUsage();

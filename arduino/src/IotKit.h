@@ -221,7 +221,8 @@ class IotKit {
   __attribute__((noinline)) static void runLonger(char *name);
   static void runBuiltin(uint8_t command, char *first);
   static void list(uint8_t command);
-  static void call(char *arguments);
+  // Apart, so that the depths of the others don't need its registers and values too.
+  __attribute__((noinline)) static void call(char *arguments);
 
   // Built-in commands.
   static void devinfo();

@@ -12,10 +12,12 @@ const uint32_t kEightDigits = 10000000;
 // IEEE 754, single precision.
 const int16_t kBias = 127;
 const uint8_t kFraction = 23;
-const uint32_t kInfinite = 0x7f800000;
+const int32_t kInfinite = 0x7f800000;
+
+char peek(const char *p, bool in_flash) { return in_flash ? at(p) : *p; }
 
 // Packs big * 10^tens, which is not 0, into the nearest float; false if it is too great.
-bool pack(Big &big, int16_t tens, uint32_t &bits) {
+bool pack(Big &big, int16_t tens, Value &value) {
   int16_t exponent = 0;
   for (; tens > 0; tens--) {
     while (!big.hasRoom()) {
@@ -38,8 +40,8 @@ bool pack(Big &big, int16_t tens, uint32_t &bits) {
   for (; exponent < 1 && m; exponent++) m >>= 1;
   if (!m) exponent = 1;
   // the leading bit of m counts as one in the exponent
-  bits = (static_cast<uint32_t>(exponent - 1) << kFraction) + (m >> 8) + (m >> 7 & 1);
-  return bits < kInfinite;
+  value.i = (static_cast<int32_t>(exponent - 1) << kFraction) + (m >> 8) + (m >> 7 & 1);
+  return value.i < kInfinite;
 }
 
 }  // namespace
@@ -96,39 +98,35 @@ Verdict readNumber(const char *&from, bool in_flash, Type type, Value &value) {
   const bool real = isFloat(type);
   Big big(0);
   int16_t tens = 0;
-  char c;
-  auto next = [&] { return c = in_flash ? at(p) : *p; };
-  auto sign = [&] {
-    const bool minus = next() == '-';
-    if (minus || c == '+') p++;
-    return minus;
-  };
-  const bool negative = sign();
+  char c = peek(p, in_flash);
+  const bool negative = c == '-';
+  if (negative || c == '+') c = peek(++p, in_flash);
   bool any = false;
   bool point = false;
-  for (;; p++) {
-    const uint8_t digit = next() - '0';
+  for (;; c = peek(++p, in_flash)) {
+    const uint8_t digit = c - '0';
     if (digit > 9) {
-      if (c != '.' || point || !real) break;
-      p++;
-      const bool range = next() == '.';  // "0..5"
-      p--;
-      if (range) break;
+      // two points are not a decimal one: "0..5"
+      if (c != '.' || point || !real || peek(p + 1, in_flash) == '.') break;
       point = true;
       continue;
     }
     any = true;
-    if (point) tens--;
-    if (big.hasRoom()) big.times10(digit);
-    else tens++;
+    if (big.hasRoom()) {
+      big.times10(digit);
+      if (point) tens--;
+    } else if (!point) {
+      tens++;
+    }
   }
   if (!any) return kUnparsable;
-  if (real && (next() | 0x20) == 'e') {
-    p++;
-    const bool down = sign();
+  if (real && (c | 0x20) == 'e') {
+    c = peek(++p, in_flash);
+    const bool down = c == '-';
+    if (down || c == '+') c = peek(++p, in_flash);
     uint8_t exponent = 0;
     any = false;
-    for (uint8_t digit; (digit = next() - '0') < 10; p++) {
+    for (uint8_t digit; (digit = c - '0') < 10; c = peek(++p, in_flash)) {
       any = true;
       if (exponent < kHugeExponent) exponent = exponent * 10 + digit;
     }
@@ -136,15 +134,14 @@ Verdict readNumber(const char *&from, bool in_flash, Type type, Value &value) {
     tens += down ? -exponent : exponent;
   }
   from = p;
-  const uint32_t low = big.low();
   if (real) {
     value.i = 0;
-    if (!low && big.fits32()) return kGood;
-    uint32_t bits;
-    if (!pack(big, tens, bits)) return kOutOfRange;
-    value.i = negative ? bits | 0x80000000 : bits;
+    if (big.isZero()) return kGood;
+    if (!pack(big, tens, value)) return kOutOfRange;
+    if (negative) value.f = -value.f;
     return kGood;
   }
+  const uint32_t low = big.low();
   if (tens || !big.fits32() || low > 0x80000000 - !negative) return kOutOfRange;
   value.i = static_cast<int32_t>(negative ? 0 - low : low);
   return value.i < least(type) || value.i > greatest(type) ? kOutOfRange : kGood;

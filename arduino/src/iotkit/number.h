@@ -14,6 +14,7 @@ class Big {
 
   explicit Big(uint32_t v);
   bool fits32() const { return !(bytes_[4] | bytes_[5]); }
+  bool isZero() const { return fits32() && !low(); }
   uint32_t low() const { return at(0); }
   uint32_t high() const { return at(2); }
   // False if ten times as much would be too much.
