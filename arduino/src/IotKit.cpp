@@ -32,7 +32,7 @@ const char *const kBuiltins[] PROGMEM = {kPingText,    kGetText,   kSetText,   k
 
 enum Command : uint8_t { kPing, kGet, kSet, kHelp, kWatch, kDevinfo, kFuncs, kAttrs, kDescribe, kRename, kNoBuiltin };
 
-const char *builtinText(uint8_t command) {
+__attribute__((noinline)) const char *builtinText(uint8_t command) {
   return static_cast<const char *>(pgm_read_ptr(kBuiltins + command));
 }
 

@@ -247,7 +247,7 @@ class IotKit {
   static void put(const char *text);
   static void putNumber(bool negative, uint32_t m, int16_t exponent);
   static void putInteger(int32_t v);
-  static void putFloat(int32_t bits);
+  __attribute__((noinline)) static void putFloat(int32_t bits);
   static void putHex(uint16_t v);
   static void putValue(iotkit::Value value, iotkit::Type type);
   static void putResult(iotkit::Value value, iotkit::Type type);

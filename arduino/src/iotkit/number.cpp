@@ -14,7 +14,7 @@ const int16_t kBias = 127;
 const uint8_t kFraction = 23;
 const int32_t kInfinite = 0x7f800000;
 
-char peek(const char *p, bool in_flash) { return in_flash ? at(p) : *p; }
+__attribute__((noinline)) char peek(const char *p, bool in_flash) { return in_flash ? at(p) : *p; }
 
 // Packs big * 10^tens, which is not 0, into the nearest float; false if it is too great.
 bool pack(Big &big, int16_t tens, Value &value) {

@@ -22,8 +22,8 @@ class Big {
   bool topBit() const { return bytes_[kSize - 1] & 0x80; }
   void times10(uint8_t plus);
   uint8_t over10();  // the remainder
-  void twice();
-  void half();
+  __attribute__((noinline)) void twice();
+  __attribute__((noinline)) void half();
 
  private:
   // Four bytes; all boards keep the lowest first.

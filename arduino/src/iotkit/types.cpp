@@ -21,7 +21,7 @@ int32_t greatest(Type type) {
   if (type == kUint16) return 0xffffL;
   return 0x7fffffffL;
 }
-int32_t least(Type type) { return type == kUint8 || type == kUint16 || type == kUint32 ? 0 : ~greatest(type); }
+__attribute__((noinline)) int32_t least(Type type) { return type == kUint8 || type == kUint16 || type == kUint32 ? 0 : ~greatest(type); }
 
 int32_t order(Type type, Value value) {
   return isFloat(type) && value.i < 0 ? value.i ^ 0x7fffffffL : value.i;
@@ -79,7 +79,7 @@ Verdict readBool(const char *text, Value &value) {
 
 }  // namespace
 
-Verdict parse(const char *text, Type type, Value &value) {
+__attribute__((noinline)) Verdict parse(const char *text, Type type, Value &value) {
   if (type == kBool) return readBool(text, value);
   if (isText(type)) {
     value.s = text;
