@@ -27,10 +27,10 @@ const char kFuncsText[] PROGMEM = "funcs -> names:str\0All functions";
 const char kAttrsText[] PROGMEM = "attrs -> names:str\0All attributes";
 const char kDescribeText[] PROGMEM = "describe ->\0Everything at one go";
 const char kRenameText[] PROGMEM = "rename specifier:str ->\0Set the second half of the id";
-const char *const kBuiltins[] PROGMEM = {kPingText,    kGetText,   kSetText,   kHelpText,     kWatchText,
+const char *const kBuiltins[] PROGMEM = {kGetText,     kSetText,   kHelpText,  kWatchText,    kPingText,
                                          kDevinfoText, kFuncsText, kAttrsText, kDescribeText, kRenameText};
 
-enum Command : uint8_t { kPing, kGet, kSet, kHelp, kWatch, kDevinfo, kFuncs, kAttrs, kDescribe, kRename, kNoBuiltin };
+enum Command : uint8_t { kGet, kSet, kHelp, kWatch, kPing, kDevinfo, kFuncs, kAttrs, kDescribe, kRename, kNoBuiltin };
 
 __attribute__((noinline)) const char *builtinText(uint8_t command) {
   return static_cast<const char *>(pgm_read_ptr(kBuiltins + command));
@@ -330,8 +330,12 @@ Value IotKit::valueOf(const Entry &entry) {
 
 void IotKit::get(const char *name) {
   if (!findAttribute(name)) return;
-  const Value value = valueOf(entry_);  // before the answer is begun: a getter may raise an event
+  // A getter is run before the answer is begun: it may raise an event. A variable is read while that goes out.
+  const bool computed = entry_.call;
+  Value value = Value();
+  if (computed) value = valueOf(entry_);
   start(F("200:Found:"));
+  if (!computed) value = valueOf(entry_);
   putValue(value, attributeType(entry_.types));
   close();
 }
