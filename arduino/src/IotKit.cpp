@@ -2,10 +2,10 @@
 // out (open, put, close). The sketch's description is run to find an entry or to list them all (visit, entry).
 #include "IotKit.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "iotkit/limits.h"
+#include "iotkit/number.h"
 
 using namespace iotkit;
 
@@ -13,38 +13,34 @@ namespace {
 
 const char kCancel = 0x18;
 
-// A float is shown with seven digits: what comes in with six comes out the same.
-const float kSevenDigits = 1e6;
-const float kTooGreat = 2e9;     // for lround
-const int8_t kMaxDecimals = 38;  // what a power of ten can be
-
 // Tag of what answers no frame in particular: news, events, a frame that could not be read.
 const char kNoTag = '_';
 
-// The built-in commands in the order of Command, the frequent ones first, and what help says behind their names.
-const char kBuiltins[] PROGMEM = "ping\0get\0set\0help\0watch\0devinfo\0funcs\0attrs\0describe\0rename\0";
-const char kBuiltinHelp[] PROGMEM =
-    "-> pong:str - Is it there?\0"
-    "name:str -> value:T - Read an attribute\0"
-    "name:str value:T -> - Set an attribute\0"
-    "name:str -> text:str - What a name stands for\0"
-    "name:str ms:int -> - Tell news of an attribute\0"
-    "-> id:str - Who it is\0"
-    "-> names:str - All functions\0"
-    "-> names:str - All attributes\0"
-    "-> - Everything at one go\0"
-    "specifier:str -> - Set the second half of the id";
+// The built-in commands in the order of Command, the frequent ones first: the signature and the help of each.
+const char kPingText[] PROGMEM = "ping -> pong:str\0Is it there?";
+const char kGetText[] PROGMEM = "get name:str -> value:T\0Read an attribute";
+const char kSetText[] PROGMEM = "set name:str value:T ->\0Set an attribute";
+const char kHelpText[] PROGMEM = "help name:str -> text:str\0What a name stands for";
+const char kWatchText[] PROGMEM = "watch name:str ms:int ->\0Tell news of an attribute";
+const char kDevinfoText[] PROGMEM = "devinfo -> id:str\0Who it is";
+const char kFuncsText[] PROGMEM = "funcs -> names:str\0All functions";
+const char kAttrsText[] PROGMEM = "attrs -> names:str\0All attributes";
+const char kDescribeText[] PROGMEM = "describe ->\0Everything at one go";
+const char kRenameText[] PROGMEM = "rename specifier:str ->\0Set the second half of the id";
+const char *const kBuiltins[] PROGMEM = {kGetText,     kSetText,   kHelpText,  kWatchText,    kPingText,
+                                         kDevinfoText, kFuncsText, kAttrsText, kDescribeText, kRenameText};
 
-enum Command : uint8_t { kPing, kGet, kSet, kHelp, kWatch, kDevinfo, kFuncs, kAttrs, kDescribe, kRename };
+enum Command : uint8_t { kGet, kSet, kHelp, kWatch, kPing, kDevinfo, kFuncs, kAttrs, kDescribe, kRename, kNoBuiltin };
 
-// CRC-16/XMODEM.
-uint16_t crc16(uint16_t crc, uint8_t c) {
-  crc = crc >> 8 | crc << 8;
-  crc ^= c;
-  crc ^= (crc & 0xff) >> 4;
-  crc ^= crc << 12;
-  crc ^= (crc & 0xff) << 5;
-  return crc;
+__attribute__((noinline)) const char *builtinText(uint8_t command) {
+  return static_cast<const char *>(pgm_read_ptr(kBuiltins + command));
+}
+
+// The built-in command of this name.
+uint8_t builtin(const char *name) {
+  uint8_t command = 0;
+  while (command < kNoBuiltin && !isWord(builtinText(command), name)) command++;
+  return command;
 }
 
 // Four hex digits as a number; false if they are not.
@@ -96,9 +92,6 @@ const char *helpIn(const char *text) {
 // The types of a function's arguments, the first one in the lowest bits.
 Types argumentTypes(Types types) { return (types & ~kFunction) >> kTypeBits; }
 Type resultType(Types types) { return static_cast<Type>(types & kTypeMask); }
-Type attributeType(Types types) { return static_cast<Type>(types & kAttributeMask); }
-
-bool isText(Type type) { return type == kStr || type == kAny || type == kChars; }
 
 }  // namespace
 
@@ -107,13 +100,11 @@ IotKit::Override IotKit::override_;
 IotKitPort IotKit::port_;
 Purpose IotKit::purpose_;
 bool IotKit::matched_;
-uint8_t IotKit::index_;
-uint8_t IotKit::wanted_;
+char IotKit::initial_;
 const char *IotKit::name_;
 Entry IotKit::entry_;
 IotKitReply IotKit::current_;
 bool IotKit::busy_;
-bool IotKit::deferred_;
 bool IotKit::framed_;
 Stream *IotKit::out_;
 uint16_t IotKit::crc_;
@@ -131,7 +122,6 @@ Watch IotKit::watches_[kWatches];
 
 void IotKit::begin(Stream &stream) {
   port_.stream_ = &stream;
-  wanted_ = kNotFound;
   visit(kBeginning);
   current_ = IotKitReply();  // nowhere: the description is only counted
   crc_ = sum_ = 0;
@@ -152,6 +142,7 @@ void IotKit::poll() {
   if (busy_) return;  // called by a function of the sketch
   busy_ = true;
   for (IotKitPort *port = &port_; port; port = port->next_) receive(*port);
+  current_.port_ = nullptr;
   sendNews();
   checkDeadman();
   busy_ = false;
@@ -181,11 +172,10 @@ void IotKit::receive(IotKitPort &port) {
 void IotKit::execute(IotKitPort &port) {
   char *line = port.line_;
   uint8_t n = port.length_;
-  IotKitReply current;
-  current.port_ = &port;
+  const bool frame = *line == '$';
+  current_.port_ = &port;
+  current_.tag_ = frame ? kNoTag : 0;
   if (n > kLineSize) {
-    if (*line == '$') current.tag_ = kNoTag;
-    current_ = current;
     answer(F("413:Line too long:-"));
   } else {
     if (n && line[n - 1] == '\r') n--;
@@ -193,15 +183,14 @@ void IotKit::execute(IotKitPort &port) {
     const char *tail = line + n - 5;
     uint16_t crc;
     const bool tailed = n >= 5 && *tail == '*' && readHex(tail + 1, crc);
-    if (*line == '$' || (tailed && port.flags_ & IotKitPort::kFramed)) {
-      current.tag_ = kNoTag;
-      if (tailed && *line == '$' && (isDigit(line[1]) || isLower(line[1]))) {
+    if (n && (frame || (tailed && port.flags_ & IotKitPort::kFramed))) {
+      current_.tag_ = kNoTag;
+      if (tailed && frame && (isDigit(line[1]) || isLower(line[1]))) {
         uint16_t sum = 0;
         for (const char *p = line + 1; p < tail; p++) sum = crc16(sum, *p);
-        if (sum == crc) current.tag_ = line[1];
+        if (sum == crc) current_.tag_ = line[1];
       }
-      current_ = current;
-      if (current.tag_ == kNoTag) {
+      if (current_.tag_ == kNoTag) {
         answer(F("400:Bad checksum:-"));
       } else {
         port.flags_ |= IotKitPort::kFramed | IotKitPort::kListens;
@@ -210,7 +199,6 @@ void IotKit::execute(IotKitPort &port) {
       }
     } else if (n) {
       if (port.flags_ & IotKitPort::kWaiting) return;
-      current_ = current;
       run(line);
     }
   }
@@ -218,12 +206,18 @@ void IotKit::execute(IotKitPort &port) {
   port.flags_ &= ~IotKitPort::kComplete;
 }
 
+// A ping takes little; what takes longer is kept apart, for the registers that it must save.
 void IotKit::run(char *line) {
-  char *arguments = split(line);
-  if (override_ && override_(line, arguments)) return;
-  const uint8_t command = iotkit::find(kBuiltins, line);
-  if (command != kNotFound) return runBuiltin(command, arguments);
-  if (!find(line) || !(entry_.types & kFunction)) return answer(F("404:funcname Not Found:-"));
+  if (isWord(kPingText, line)) answer(F("200:OK:pong"));
+  else runLonger(line);
+}
+
+void IotKit::runLonger(char *name) {
+  char *arguments = split(name);
+  if (override_ && override_(name, arguments)) return;
+  const uint8_t command = builtin(name);
+  if (command != kNoBuiltin) return runBuiltin(command, arguments);
+  if (!find(name) || !(entry_.types & kFunction)) return answer(F("404:funcname Not Found:-"));
   call(arguments);
 }
 
@@ -249,24 +243,13 @@ void IotKit::runBuiltin(uint8_t command, char *first) {
       if (!first) return list(command);
   }
   start(F("400:Fail:"));
-  putBuiltin(command, false);
+  put(flashText(builtinText(command)));
   close();
-}
-
-// "name argument:type -> result:type", and " - help" where it is wanted.
-void IotKit::putBuiltin(uint8_t command, bool whole) {
-  put(flashText(item(kBuiltins, command)));
-  put(' ');
-  for (const char *p = item(kBuiltinHelp, command); at(p); p++) {
-    if (!whole && at(p) == ' ' && at(p + 1) == '-' && at(p + 2) == ' ') return;
-    put(at(p));
-  }
 }
 
 // The built-ins without arguments.
 void IotKit::list(uint8_t command) {
   switch (command) {
-    case kPing: return answer(F("200:OK:pong"));
     case kDevinfo:
       if (!current_.tag_) beginSession(*current_.port_);
       return devinfo();
@@ -296,7 +279,7 @@ void IotKit::list(uint8_t command) {
 
 void IotKit::call(char *arguments) {
   Value values[kMaxArguments];
-  Value *value = values;
+  uint8_t n = 0;
   const char *name = entry_.text;
   Types rest = argumentTypes(entry_.types);
   while (rest) {
@@ -305,13 +288,12 @@ void IotKit::call(char *arguments) {
     rest >>= kTypeBits;
     char *following = rest || !isText(type) ? split(arguments) : nullptr;  // a text at the end may have blanks
     name = nextName(name);
-    if (!check(name, type, arguments, *value++)) return;
+    if (!check(name, type, arguments, values[n++])) return;
     arguments = following;
   }
   if (arguments) return answerUsage();
-  deferred_ = false;
   const Value result = entry_.call(reinterpret_cast<Function>(entry_.target), values);
-  if (deferred_) return;
+  if (!current_.port_) return;  // it will be answered later
   start(F("200:Success:"));
   putResult(result, resultType(entry_.types));
   close();
@@ -343,13 +325,17 @@ void IotKit::refuse(Verdict verdict, Type type, const char *limit) {
 
 Value IotKit::valueOf(const Entry &entry) {
   if (entry.call) return entry.call(reinterpret_cast<Function>(entry.target), nullptr);
-  return readVariable(entry.target, attributeType(entry.types));
+  return readVariable(entry.target, entry.types);
 }
 
 void IotKit::get(const char *name) {
   if (!findAttribute(name)) return;
-  const Value value = valueOf(entry_);  // before the answer is begun: a getter may raise an event
+  // A getter is run before the answer is begun: it may raise an event. A variable is read while that goes out.
+  const bool computed = entry_.call;
+  Value value = Value();
+  if (computed) value = valueOf(entry_);
   start(F("200:Found:"));
+  if (!computed) value = valueOf(entry_);
   putValue(value, attributeType(entry_.types));
   close();
 }
@@ -368,21 +354,25 @@ void IotKit::set(const char *name, const char *text) {
     put(F(" bytes"));
     return close();
   }
-  writeVariable(entry_.target, type, value);
+  writeVariable(entry_.target, types, value);
   if (entry_.hook) entry_.hook();
   succeed();
 }
 
 void IotKit::help(const char *name) {
   if (!name) return answer(F("200:Help found:help -> helptext:str - try 'help help', 'funcs' and 'attrs'"));
-  const uint8_t builtin = iotkit::find(kBuiltins, name);
-  if (builtin == kNotFound && !find(name)) {
+  const uint8_t command = builtin(name);
+  if (command != kNoBuiltin) {
+    start(F("200:Help found:"));
+    const char *help = put(flashText(builtinText(command)));
+    put(F(" - "));
+    put(flashText(help + 1));
+  } else if (find(name)) {
+    start(F("200:Help found:"));
+    putHelp(entry_.text, entry_.types);
+  } else {
     start(F("404:No help found:"));
     put(name);
-  } else {
-    start(F("200:Help found:"));
-    if (builtin != kNotFound) putBuiltin(builtin, true);
-    else putHelp(entry_.text, entry_.types);
   }
   close();
 }
@@ -391,18 +381,21 @@ void IotKit::help(const char *name) {
 
 void IotKit::visit(Purpose purpose) {
   purpose_ = purpose;
-  index_ = 0;
+  matched_ = false;
   IotKit device;
   describe_(device);
 }
 
-// Looks for the entry of this name into entry_.
-bool IotKit::find(const char *name) {
+// Looks for the entry of this name into entry_; without an initial, for the one whose text is `name`.
+bool IotKit::find(const char *name, char initial) {
   name_ = name;
+  initial_ = initial;
   entry_.types = kNone;
   visit(kFinding);
+  initial_ = 0;
   return entry_.types;
 }
+bool IotKit::find(const char *name) { return *name && find(name, *name); }
 
 // Looks for an attribute into entry_; answers if there is none.
 bool IotKit::findAttribute(const char *name) {
@@ -411,20 +404,19 @@ bool IotKit::findAttribute(const char *name) {
   return found;
 }
 
-// Looks for the entry of this number into entry_.
-void IotKit::findNumber(uint8_t number) {
-  wanted_ = number - 1;
-  find("");
-  wanted_ = kNotFound;
+// Run for each entry of each command, and so kept short: without the registers that the rest must save.
+void IotKit::entry(Text text, const void *target, Types types, Caller call) {
+  if (initial_ && initial_ != at(address(text))) matched_ = false;
+  else visitEntry(text, target, types, call);
 }
 
-// Run for each entry of each command, and so kept short.
-void IotKit::entry(Text text, const void *target, Types types, Caller call) {
+void IotKit::visitEntry(Text text, const void *target, Types types, Caller call) {
+  const char *p = address(text);
   if (purpose_ == kFinding) {
-    matched_ = index_++ == wanted_ || (at(address(text)) == *name_ && isWord(address(text), name_));
-    if (matched_) entry_ = {address(text), const_cast<void *>(target), call, nullptr, types, index_};
+    matched_ = initial_ ? isWord(p, name_) : p == name_;
+    if (matched_) entry_ = {p, const_cast<void *>(target), call, nullptr, types};
   } else if (purpose_ >= kListingAttributes) {
-    list(address(text), types);
+    list(p, types);
   }
 }
 
@@ -439,7 +431,8 @@ void IotKit::list(const char *p, Types types) {
       break;
     case kListingAttributes:
       if (function) return;
-      if (index_++) put(',');
+      if (matched_) put(',');
+      matched_ = true;
       putWord(p);
       put(':');
       put(typeName(attributeType(types)));
@@ -538,14 +531,14 @@ void IotKit::watch(const char *name, const char *text) {
   Watch *slot = nullptr;
   for (uint8_t i = 0; i < kWatches; i++) {
     Watch &w = watches_[i];
-    if (w.port == current_.port_ && w.number == entry_.number) w.port = nullptr;
+    if (w.port == current_.port_ && w.text == entry_.text) w.port = nullptr;
     if (!w.port) slot = &w;
   }
   if (ms.i) {
     if (!slot) return answer(F("503:Too many watches:-"));
     current_.port_->flags_ |= IotKitPort::kListens;
     slot->port = current_.port_;
-    slot->number = entry_.number;
+    slot->text = entry_.text;
     slot->tag = current_.tag_ ? kNoTag : 0;
     slot->fresh = true;
     slot->ms = ms.i;
@@ -562,7 +555,7 @@ void IotKit::sendNews() {
   const uint16_t now = millis();
   if (static_cast<uint16_t>(now - w.last) < w.ms) return;
   w.last = now;
-  findNumber(w.number);
+  find(w.text, 0);
   const Type type = attributeType(entry_.types);
   const Value value = valueOf(entry_);
   open(nullptr, 0);
@@ -593,8 +586,9 @@ void IotKit::raiseEvent(Text name, Value value, Type type) {
 
 void IotKit::later(IotKitReply &reply) {
   done(reply);
+  if (!current_.port_) return;  // not inside a call, or the second time in it
   reply = current_;
-  deferred_ = true;
+  current_.port_ = nullptr;
   if (!reply.tag_) reply.port_->flags_ |= IotKitPort::kWaiting;
   feed();
 }
@@ -671,9 +665,11 @@ void IotKit::answerUsage() {
   close();
 }
 
-void IotKit::put(Text text) {
-  char c;
-  for (const char *p = address(text); (c = at(p)); p++) put(c);
+// Where the text ends.
+const char *IotKit::put(Text text) {
+  const char *p = address(text);
+  for (char c; (c = at(p)); p++) put(c);
+  return p;
 }
 
 // A text of the sketch; whatever it holds, a line stays one line.
@@ -695,59 +691,44 @@ void IotKit::putFingerprint() {
   putHex(fingerprint_[1]);
 }
 
-// digits / 10^decimals; below zero, zeros are put behind.
-void IotKit::putNumber(uint32_t digits, int8_t decimals) {
-  char text[10];
-  int8_t n = 0;
-  do text[n++] = '0' + digits % 10;
-  while (digits /= 10);
+// m * 2^exponent
+void IotKit::putNumber(bool negative, uint32_t m, int16_t exponent) {
+  char digits[kMaxDigits];
+  int8_t decimals;
+  uint8_t n = digitsOf(m, exponent, digits, decimals);
+  if (negative) put('-');
   if (n <= decimals) {
     put(F("0."));
-    while (n < decimals--) put('0');
+    for (; n < decimals; decimals--) put('0');
     decimals = 0;
   }
   while (n) {
-    put(text[--n]);
+    put(digits[--n]);
     if (n && n == decimals) put('.');
   }
   while (decimals++ < 0) put('0');
 }
 
-void IotKit::putInteger(int32_t v) {
-  if (v < 0) put('-');
-  putNumber(v < 0 ? 0 - static_cast<uint32_t>(v) : v, 0);
-}
+void IotKit::putInteger(int32_t v) { putNumber(v < 0, v < 0 ? 0 - static_cast<uint32_t>(v) : v, 0); }
 
-// Up to seven digits, more only before the point, never with an exponent.
-void IotKit::putFloat(float v) {
-  if (isnan(v)) return put(F("nan"));
-  if (v < 0) {
-    put('-');
-    v = -v;
+// Never with an exponent. `bits` are those of the float.
+void IotKit::putFloat(int32_t bits) {
+  uint32_t m = bits & 0x7fffff;
+  const uint8_t exponent = bits >> 23;
+  const bool negative = bits < 0;
+  if (exponent == 0xff) {
+    if (!m && negative) put('-');
+    put(m ? F("nan") : F("inf"));
+    return;
   }
-  if (isinf(v)) return put(F("inf"));
-  int8_t decimals = 0;
-  while (v >= kTooGreat) {
-    v /= 10;
-    decimals--;
-  }
-  float power = 1;  // exact up to 10^10
-  while (v && v * power < kSevenDigits && decimals < kMaxDecimals) {
-    power *= 10;
-    decimals++;
-  }
-  uint32_t digits = lround(v * power);
-  while (decimals > 0 && digits % 10 == 0) {
-    digits /= 10;
-    decimals--;
-  }
-  putNumber(digits, decimals);
+  if (exponent) m |= 0x800000;
+  putNumber(negative && m, m, (exponent ? exponent : 1) - 150);
 }
 
 void IotKit::putValue(Value value, Type type) {
   if (type == kBool) put(value.i ? F("True") : F("False"));
   else if (isText(type)) put(value.s);
-  else if (isFloat(type)) putFloat(value.f);
+  else if (isFloat(type)) putFloat(value.i);
   else putInteger(value.i);
 }
 

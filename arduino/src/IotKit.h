@@ -86,13 +86,12 @@ struct Entry {
   Caller call;
   void (*hook)();
   Types types;
-  uint8_t number;  // from 1 on
 };
 
 // An attribute whose news a host asked for.
 struct Watch {
   IotKitPort *port;  // null: free
-  uint8_t number;    // of its entry
+  const char *text;  // of its entry
   char tag;          // of its news
   bool fresh;
   uint16_t ms;
@@ -140,11 +139,11 @@ class IotKit {
 
   // A variable. What doesn't fit it, or breaks the limits, is refused; a const one is read-only.
   template <class T> static Attribute attribute(iotkit::Text text, T &variable) {
-    entry(text, &variable, iotkit::Carried<T>::type, nullptr);
+    entry(text, &variable, iotkit::Variable<T>::value, nullptr);
     return Attribute();
   }
   template <class T> static Attribute attribute(iotkit::Text text, const T &variable) {
-    entry(text, &variable, iotkit::Carried<T>::type | iotkit::kReadOnly, nullptr);
+    entry(text, &variable, iotkit::Variable<T>::value | iotkit::kReadOnly, nullptr);
     return Attribute();
   }
   template <unsigned N> static Attribute attribute(iotkit::Text text, char (&variable)[N]) {
@@ -153,7 +152,7 @@ class IotKit {
     return Attribute();
   }
   static Attribute attribute(iotkit::Text text, const char *&variable) {
-    entry(text, &variable, iotkit::kStr | iotkit::kReadOnly, nullptr);
+    entry(text, &variable, iotkit::Variable<const char *>::value | iotkit::kReadOnly, nullptr);
     return Attribute();
   }
   // A value that is computed when it is asked for; read-only.
@@ -205,12 +204,13 @@ class IotKit {
   // The description.
   static void entry(iotkit::Text text, const void *target, iotkit::Types types, iotkit::Caller call);
   static void eventEntry(iotkit::Text text, iotkit::Type type);
-  // Not inlined into entry, which is run often and must not save the registers that this needs.
-  __attribute__((noinline)) static void list(const char *text, iotkit::Types types);
+  static void list(const char *text, iotkit::Types types);
   static void visit(iotkit::Purpose purpose);
   static bool find(const char *name);
+  static bool find(const char *name, char initial);
+  __attribute__((noinline)) static void visitEntry(iotkit::Text text, const void *target, iotkit::Types types,
+                                                   iotkit::Caller call);
   static bool findAttribute(const char *name);
-  static void findNumber(uint8_t number);
   static void describeLine(iotkit::Text kind);
   static iotkit::Value valueOf(const iotkit::Entry &entry);
 
@@ -218,10 +218,11 @@ class IotKit {
   static void receive(IotKitPort &port);
   static void execute(IotKitPort &port);
   static void run(char *line);
+  __attribute__((noinline)) static void runLonger(char *name);
   static void runBuiltin(uint8_t command, char *first);
-  static void putBuiltin(uint8_t command, bool whole);
   static void list(uint8_t command);
-  static void call(char *arguments);
+  // Apart, so that the depths of the others don't need its registers and values too.
+  __attribute__((noinline)) static void call(char *arguments);
 
   // Built-in commands.
   static void devinfo();
@@ -242,11 +243,11 @@ class IotKit {
   // Lines out: open, any number of puts, close.
   static void open(IotKitPort *port, char tag);
   static void put(char c);
-  static void put(iotkit::Text text);
+  static const char *put(iotkit::Text text);
   static void put(const char *text);
-  static void putNumber(uint32_t digits, int8_t decimals);
+  static void putNumber(bool negative, uint32_t m, int16_t exponent);
   static void putInteger(int32_t v);
-  static void putFloat(float v);
+  __attribute__((noinline)) static void putFloat(int32_t bits);
   static void putHex(uint16_t v);
   static void putValue(iotkit::Value value, iotkit::Type type);
   static void putResult(iotkit::Value value, iotkit::Type type);
@@ -271,16 +272,14 @@ class IotKit {
 
   // The run of the description.
   static iotkit::Purpose purpose_;
-  static bool matched_;   // the entry declared last is the one looked for
-  static uint8_t index_;  // of the next entry, from 0 on
-  static uint8_t wanted_;
-  static const char *name_;
+  static bool matched_;        // the entry declared last is the one looked for; listing: there was one
+  static const char *name_;    // of the entry looked for
+  static char initial_;        // of this name; 0: name_ is the entry's text
   static iotkit::Entry entry_;
 
   // The command in execution, and the line going out.
   static IotKitReply current_;
   static bool busy_;
-  static bool deferred_;  // the call will be answered later
   static bool framed_;
   static Stream *out_;  // null: only the CRC is wanted
   static uint16_t crc_;

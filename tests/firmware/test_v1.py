@@ -226,3 +226,13 @@ def test_lines_sent_ahead_are_answered_in_order(testhost: Board) -> None:
 def test_a_function_that_blocks_loses_only_what_the_buffer_cannot_hold(boot: Callable[..., Board]) -> None:
     robot = boot("Robot")
     assert robot.ask(b"block 200\n" + b"ping\n" * 10) == ["200:Success:-"] + ["200:OK:pong"] * 10
+
+
+def test_replies_do_not_drift_after_a_time_out_in_plain_lines(boot: Callable[..., Board]) -> None:
+    robot = boot("Robot")
+    robot.send("block 300\n")
+    assert robot.run(100) == []  # the host gives up here, and looks for its place with a barrier
+    before, barrier = robot.ask("help ~x1", ms=1000)
+    assert (before, barrier) == ("200:Success:-", "404:No help found:~x1")
+    assert robot.ask("get speed") == ["200:Found:80"]
+    assert robot.ask("get speed") == ["200:Found:80"]

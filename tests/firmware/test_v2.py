@@ -195,6 +195,13 @@ def test_a_frame_that_is_too_long_gets_one_framed_answer(robot: Board) -> None:
     assert unframe(reply) == ("_", "413:Line too long:-")
 
 
+def test_replies_do_not_drift_after_a_time_out_in_frames(robot: Board) -> None:
+    robot.send(frame("a", "block 300"))
+    assert robot.run(100) == []  # the host gives up here and goes on with another tag
+    assert robot.call("b", "get speed") == [("a", "200:Success:-"), ("b", "200:Found:80")]
+    assert robot.call("c", "no_such_name") == [("c", "404:funcname Not Found:-")]
+
+
 # ---- long actions --------------------------------------------------------------------------------------------------
 
 
@@ -228,6 +235,12 @@ def test_plain_lines_wait_for_the_action_so_that_answers_stay_in_order(robot: Bo
     robot.send("forward 100\nget speed\nping\n")
     assert robot.run(50) == []
     assert robot.until_quiet() == ["200:Success:-", "200:Found:80", "200:OK:pong"]
+
+
+def test_an_action_begun_twice_in_one_call_is_answered_once(robot: Board) -> None:
+    robot.send(frame("a", "forward_twice 100"))
+    assert [unframe(line) for line in robot.run(300)] == [("a", "200:Success:-")]
+    assert robot.call("b", "get speed") == [("b", "200:Found:80")]
 
 
 # ---- deadman -------------------------------------------------------------------------------------------------------

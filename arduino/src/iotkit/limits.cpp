@@ -1,11 +1,10 @@
 #include "limits.h"
 
+#include "number.h"
+
 namespace iotkit {
 
 namespace {
-
-// Longest number that a limit may have, with its end.
-const uint8_t kNumberSize = 16;
 
 bool ends(char c) { return !c || c == ';' || c == ']'; }
 
@@ -27,29 +26,16 @@ const char *behind(const char *p, const char *word) {
   }
 }
 
-// Reads the number at *p, up to ".." or the end of its word; moves *p there.
-bool number(const char *&p, Type type, Value &value) {
-  char digits[kNumberSize];
-  uint8_t n = 0;
-  for (;; p++) {
-    const char c = at(p);
-    if (ends(c) || c == ' ' || (c == '.' && at(p + 1) == '.')) break;
-    if (n == kNumberSize - 1) return false;
-    digits[n++] = c;
-  }
-  digits[n] = 0;
-  return parse(digits, type, value) == kGood;
-}
-
 bool outsideRange(const char *p, Type type, Value value) {
   // Limits of a small integer may lie outside of what it holds: they are read as 32 bits.
   if (!isFloat(type)) type = kInt32;
   const int32_t v = order(type, value);
   Value limit;
-  if (!number(p, type, limit) || at(p) != '.') return false;
+  if (readNumber(p, true, type, limit) != kGood || at(p) != '.' || at(p + 1) != '.') return false;
   const bool below = v < order(type, limit);
   p += 2;
-  return number(p, type, limit) && (below || v > order(type, limit));
+  if (readNumber(p, true, type, limit) != kGood || (at(p) != ' ' && !ends(at(p)))) return false;
+  return below || v > order(type, limit);
 }
 
 // True if the part is a choice ("a|b|c") without this text.
@@ -71,7 +57,7 @@ bool notAmong(const char *p, const char *text) {
 
 bool breaks(const char *p, Type type, Value value) {
   if (type == kBool) return false;
-  if (type == kStr || type == kChars || type == kAny) return notAmong(p, value.s);
+  if (isText(type)) return notAmong(p, value.s);
   return outsideRange(p, type, value);
 }
 

@@ -14,8 +14,8 @@ bool saysReadOnly(const char *flash);
 
 // The limits that `value` breaks, as an address in flash where they start (they end at ';' or ']'); null if it is
 // within. `name` is that of the argument (in flash, ended by a blank), null for an attribute. What doesn't parse is
-// just text.
-const char *brokenLimit(const char *flash, const char *name, Type type, Value value);
+// just text. Not inlined: reading a value is deep enough without the registers of this.
+__attribute__((noinline)) const char *brokenLimit(const char *flash, const char *name, Type type, Value value);
 
 }  // namespace iotkit
 

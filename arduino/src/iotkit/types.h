@@ -15,11 +15,11 @@ namespace iotkit {
 
 // How a C++ type is kept in memory. The first eight fit a signature of three bits each, which is all that an
 // AVR's functions need.
-enum Type : uint8_t { kNone, kBool, kInt16, kUint16, kInt32, kFloat, kStr, kAny, kUint32, kInt8, kUint8, kDouble, kChars };
+enum Type : uint8_t { kNone, kBool, kInt16, kUint16, kInt32, kFloat, kStr, kAny, kChars, kUint32, kInt8, kUint8, kDouble };
 
 // The types of a function in one number: the result in the lowest bits, then the arguments. kFunction is set for
-// whatever is called or raised; without it the number is the type of an attribute, with kReadOnly, and the size
-// of a char[] from bit kSizeShift on.
+// whatever is called or raised; without it the number is the type of an attribute, with kReadOnly, and its size in
+// memory from bit kSizeShift on.
 #if defined(__AVR__)
 typedef uint16_t Types;
 const uint8_t kTypeBits = 3;
@@ -36,6 +36,8 @@ const Types kReadOnly = 0x10;
 const Types kAttributeMask = 0x0f;
 const uint8_t kSizeShift = 8;
 const uint8_t kMaxChars = 127;
+
+inline Type attributeType(Types types) { return static_cast<Type>(types & kAttributeMask); }
 
 // One value of any type: integers and bool in i, text in s.
 union Value {
@@ -63,23 +65,18 @@ int32_t greatest(Type type);
 int32_t order(Type type, Value value);
 
 // Reads and writes a variable of the sketch. `write` gets a value that fits.
-Value readVariable(const void *variable, Type type);
-void writeVariable(void *variable, Type type, Value value);
+Value readVariable(const void *variable, Types types);
+void writeVariable(void *variable, Types types, const Value &value);
 
 // "int", "float", "bool", "str" or "T".
 Text typeName(Type type);
 
-bool isFloat(Type type);
+// On AVR a double is a float.
+inline bool isFloat(Type type) { return type == kFloat || (sizeof(double) > sizeof(float) && type == kDouble); }
+inline bool isText(Type type) { return static_cast<uint8_t>(type - kStr) <= kChars - kStr; }
 
 // True if `word` is the text at `flash` up to its end or its first blank.
 bool isWord(const char *flash, const char *word);
-
-// The number of this text in a list in flash (each text ended by NUL, the list by one more).
-const uint8_t kNotFound = 255;
-uint8_t find(const char *list, const char *word);
-
-// The text of this number in a list.
-const char *item(const char *list, uint8_t number);
 
 // ---- C++ types -> Type, C++ values <-> Value ------------------------------------------------------------------
 
@@ -159,6 +156,9 @@ template <class R> struct Result {
   static const Type type = own == kInt8 || own == kUint8 ? kInt16 : own == kUint32 ? kInt32 : own == kDouble ? kFloat : own;
 };
 template <> struct Result<void> { static const Type type = kNone; };
+
+// The type of a variable, and its size.
+template <class T> struct Variable { static const Types value = Carried<T>::type | sizeof(T) << kSizeShift; };
 
 // The types of arguments, packed.
 template <class... A> struct Packed;

@@ -37,6 +37,11 @@ void forward(int ms) {
   motor(true);
   device.later(driving);
 }
+void forward_twice(int ms) {
+  static IotKitReply other;
+  forward(ms);
+  device.later(other);
+}
 int add(int a, int b) { return a + b; }
 void mix(int a, float, bool, const char *text) { device.raise(F("mixed"), text); speed = a; }
 void block(int ms) { delay(ms); }
@@ -65,6 +70,7 @@ void describe(IotKit &device) {
   device.attribute(F("huge - More than the wire carries"), huge);
   device.attribute(F("odd - Not limits [of any kind"), far);
   device.function(F("forward ms - Drive [ms 0..5000 ms]"), forward);
+  device.function(F("forward_twice ms - Drive, and owe a second answer"), forward_twice);
   device.function(F("stop - Stop"), stop);
   device.function(F("add a b - Add"), add);
   device.function(F("mix a b c text - Four kinds"), mix);
