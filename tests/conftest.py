@@ -48,15 +48,6 @@ def unique_name() -> str:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _descriptions_are_kept_apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep what devices said of themselves out of the user's cache, and other runs' out of ours."""
-    folder = tmp_path_factory.mktemp("cache")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("iotkit.links.known.user_cache_path", lambda _: folder)
-        yield
-
-
-@pytest.fixture(autouse=True, scope="session")
 def _the_session_leaves_nothing() -> Iterator[None]:
     yield from _leaving_nothing()
 

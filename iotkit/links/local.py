@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -58,7 +59,8 @@ class LocalLink(Link):
         self._closed = False
         self._pending: set[Future[Any]] = set()
         self._values = ThreadPoolExecutor(1, f"iotkit {self.description.id}")
-        self._room = threading.Semaphore(MAX_CALLS)
+        self._calls: deque[Callable[[], None]] = deque()
+        self._workers = 0
 
     def get(self, name: str, *, background: bool = False) -> Future[Value]:  # noqa: ARG002
         """Read an attribute; see Link.get."""
@@ -92,6 +94,7 @@ class LocalLink(Link):
             if self._closed:
                 return
             self._closed = True
+            self._calls.clear()
             pending, self._pending = self._pending, set()
             lost = [f for f in pending if f.running() or f.set_running_or_notify_cancel()]
         self._hosted.close()
@@ -112,12 +115,21 @@ class LocalLink(Link):
         return future
 
     def _beside(self, work: Callable[[], None]) -> None:
-        def turn() -> None:
-            with self._room:
-                work()
+        self._calls.append(work)
+        if self._workers < MAX_CALLS:
+            self._workers += 1
+            # A daemon, for there are functions that never end.
+            name = f"iotkit {self.description.id}"
+            threading.Thread(target=self._work, name=name, daemon=True).start()
 
-        # A daemon, for there are functions that never end.
-        threading.Thread(target=turn, name=f"iotkit {self.description.id}", daemon=True).start()
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if not self._calls:
+                    self._workers -= 1
+                    return
+                work = self._calls.popleft()
+            work()
 
     def _run(self, future: Future[Any], work: Callable[[], Any]) -> None:
         with self._lock:

@@ -11,7 +11,7 @@ import iotkit
 from iotkit.device import device_over
 from iotkit.errors import DeviceDisconnected, DeviceError
 from iotkit.host import Device, Hosted, function, run
-from iotkit.links.local import LocalLink
+from iotkit.links.local import MAX_CALLS, LocalLink
 from iotkit.transports.memory import Memory, pair
 from iotkit.types import Limits, Type
 
@@ -316,11 +316,13 @@ def test_a_function_that_takes_long_holds_up_nothing(slow):
 
 def test_the_number_of_functions_at_work_is_bounded(slow):
     device, link = slow
-    going = [link.call("work", ()) for _ in range(20)]
+    before = threading.active_count()
+    going = [link.call("work", ()) for _ in range(200)]
     assert device.working.wait(SOON)
+    assert threading.active_count() - before <= MAX_CALLS
     device.release.set()
-    assert [one.result(SOON) for one in going] == [5] * 20
-    assert device.most <= 8
+    assert [one.result(SOON) for one in going] == [5] * 200
+    assert device.most <= MAX_CALLS
 
 
 def test_closing_ends_the_wait_for_a_function_that_does_not_end(slow):
