@@ -113,7 +113,9 @@ def parts() -> dict[str, int]:
     """The bytes of flash that each part of TestHost takes."""
     costs = dict.fromkeys([*PARTS, "the C library's rest"], 0)
     for name, length in build.symbols(build.sketch(TESTHOST, extra=("-fno-inline",))).items():
-        part = next((p for p, pattern in PARTS.items() if re.search(pattern, name)), "the C library's rest")
+        part = next(
+            (p for p, pattern in PARTS.items() if re.search(pattern, name)), "the C library's rest"
+        )
         costs[part] += length
     return costs
 
@@ -155,7 +157,13 @@ def main() -> int:
             "≤ 1.05 × wire",
             f"{full19:.0f} ms = {full19 / wire19:.3f} × wire",
         ),
-        ("introspection at 115200", "–", "–", "≤ 90 ms", f"{full115:.1f} ms = {full115 / wire115:.3f} × wire"),
+        (
+            "introspection at 115200",
+            "–",
+            "–",
+            "≤ 90 ms",
+            f"{full115:.1f} ms = {full115 / wire115:.3f} × wire",
+        ),
         ("the same, fingerprint known", "–", "–", "≤ 15 ms", f"{known:.1f} ms"),
         ("`get` at 115200, one at a time", "–", "–", "≥ 95 %", f"{gets(1, GET, 13):.1%}"),
         ("`get` at 115200, two ahead", "–", "–", "≥ 95 %", f"{gets(2, GET, 13):.1%}"),
@@ -175,7 +183,9 @@ def main() -> int:
     print("| --- |" + " --- | --- |" * len(build.BOARDS))
     for example in sorted(build.EXAMPLES.glob("*/*.ino")):
         sizes = [build.size(build.sketch(example, board)) for board in build.BOARDS]
-        print(f"| {example.stem} | " + " | ".join(f"{flash:,} | {ram}" for flash, ram in sizes) + " |")
+        print(
+            f"| {example.stem} | " + " | ".join(f"{flash:,} | {ram}" for flash, ram in sizes) + " |"
+        )
     return 0
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from conftest import SKETCHES, find
 
 import build
-from conftest import SKETCHES, find
 
 EXAMPLES = sorted(p.stem for p in build.EXAMPLES.glob("*/*.ino"))
 
@@ -20,5 +20,7 @@ def test_an_example_builds_without_a_warning_and_fits(example: str, board: str) 
 
 @pytest.mark.parametrize("board", build.BOARDS)
 @pytest.mark.parametrize("sketch", sorted(p.stem for p in SKETCHES.glob("*/*.ino")))
-def test_every_kind_of_entry_and_an_old_sketch_build_without_a_warning(sketch: str, board: str) -> None:
+def test_every_kind_of_entry_and_an_old_sketch_build_without_a_warning(
+    sketch: str, board: str
+) -> None:
     assert build.sketch(find(sketch), board).exists()

@@ -12,8 +12,12 @@ LED = "B5"
 LEFT_SERVO = "B1"
 
 
-@pytest.mark.parametrize("example", ["FirstDevice", "TestHost", "SumoBot", "WeatherStation", "BluetoothRobot"])
-def test_an_example_says_who_it_is_and_describes_itself(boot: Callable[..., Board], example: str) -> None:
+@pytest.mark.parametrize(
+    "example", ["FirstDevice", "TestHost", "SumoBot", "WeatherStation", "BluetoothRobot"]
+)
+def test_an_example_says_who_it_is_and_describes_itself(
+    boot: Callable[..., Board], example: str
+) -> None:
     board = boot(example)
     (banner,) = board.banner
     assert banner.startswith("200:DEV READY iotoy/2 ")
@@ -32,10 +36,14 @@ def test_first_device_blinks_and_measures(boot: Callable[..., Board]) -> None:
     assert len(levels) >= 8
 
 
-def test_the_sumo_bot_drives_its_servos_until_it_is_told_to_stop(boot: Callable[..., Board]) -> None:
+def test_the_sumo_bot_drives_its_servos_until_it_is_told_to_stop(
+    boot: Callable[..., Board],
+) -> None:
     board = boot("SumoBot")
     board.send(frame("a", "forward 5000"))
-    pulses = [(cycle, level) for name, cycle, level in board.command("run 200").pins if name == LEFT_SERVO]
+    pulses = [
+        (cycle, level) for name, cycle, level in board.command("run 200").pins if name == LEFT_SERVO
+    ]
     width = (pulses[1][0] - pulses[0][0]) / CYCLES_PER_MS
     assert width == pytest.approx(1.6, abs=0.02)
     assert [unframe(line)[0] for line in board.ask(frame("b", "stop"))] == ["a", "b"]

@@ -24,5 +24,7 @@ def test_two_ports_do_not_disturb_each_other() -> None:
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_whatever_comes_each_line_gets_one_answer_and_memory_stays_sound(seed: int) -> None:
     program = build.host_program(HERE / "host" / "fuzz.cpp")
-    done = subprocess.run([program, str(seed), str(LINES)], capture_output=True, text=True, check=False, timeout=100)
+    done = subprocess.run(
+        [program, str(seed), str(LINES)], capture_output=True, text=True, check=False, timeout=100
+    )
     assert (done.returncode, done.stdout) == (0, "ok\n"), done.stderr

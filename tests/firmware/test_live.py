@@ -30,7 +30,9 @@ while True:
 """
 
 
-def test_opening_the_port_brings_the_banner_and_commands_are_answered(live: Callable[[str], LiveBoard]) -> None:
+def test_opening_the_port_brings_the_banner_and_commands_are_answered(
+    live: Callable[[str], LiveBoard],
+) -> None:
     board = live("TestHost")
     with serial.Serial(board.port, 115200, timeout=5) as port:
         assert port.readline().endswith(b":testhosttiny\r\n")
@@ -38,10 +40,19 @@ def test_opening_the_port_brings_the_banner_and_commands_are_answered(live: Call
         assert port.readline().startswith(b"$a200:Found:2000*")
 
 
-def test_the_motor_stops_within_the_deadman_time_when_the_host_is_killed(live: Callable[[str], LiveBoard]) -> None:
+def test_the_motor_stops_within_the_deadman_time_when_the_host_is_killed(
+    live: Callable[[str], LiveBoard],
+) -> None:
     board = live("Robot")
     driver = subprocess.Popen(
-        [sys.executable, "-c", DRIVER, board.port, frame("a", "forward 5000").hex(), frame("b", "ping").hex()]
+        [
+            sys.executable,
+            "-c",
+            DRIVER,
+            board.port,
+            frame("a", "forward 5000").hex(),
+            frame("b", "ping").hex(),
+        ]
     )
     try:
         board.pin("B5", 1, timeout=10)

@@ -35,7 +35,9 @@ WALK = [
 
 
 def test_it_is_served_as_before(old: Board) -> None:
-    assert old.banner[0].startswith("200:DEV READY iotoy/2 ") and old.banner[0].endswith(":oldsketch")
+    assert old.banner[0].startswith("200:DEV READY iotoy/2 ") and old.banner[0].endswith(
+        ":oldsketch"
+    )
     for command, reply in WALK:
         assert old.ask(command) == [reply], command
 

@@ -49,9 +49,12 @@ def on_the_chip():
 
 @contextmanager
 def on_the_web_from_the_chip():
-    with on_the_chip() as board, iotkit.serve(board, announce=False) as service:
-        with iotkit.connect(service.url) as robot:
-            yield robot
+    with (
+        on_the_chip() as board,
+        iotkit.serve(board, announce=False) as service,
+        iotkit.connect(service.url) as robot,
+    ):
+        yield robot
 
 
 CARRIERS = {

@@ -22,7 +22,10 @@ WALK = [
     ("help ratio", "200:Help found:float - Sample float attribute"),
     ("help barecommand", "200:Help found:barecommand -> - test, basic command, no arg/result"),
     ("help one_arg_T", "200:Help found:one_arg_T attr:T -> - test, one arg, generic type"),
-    ("help no_arg_result_bool", "200:Help found:no_arg_result_bool -> result:bool - test, one arg, boolean"),
+    (
+        "help no_arg_result_bool",
+        "200:Help found:no_arg_result_bool -> result:bool - test, one arg, boolean",
+    ),
     (
         "help one_arg_int_result_int",
         "200:Help found:one_arg_int_result_int myarg:int -> result:int - test, one arg, one result, both ints",
@@ -87,7 +90,9 @@ def test_an_empty_line_gets_no_answer(testhost: Board) -> None:
 
 
 @pytest.mark.parametrize("length", [63, 64, 65, 139, 140, 141, 255, 256, 257, 1000])
-def test_a_line_of_any_length_gets_one_answer_and_ping_works_after_it(testhost: Board, length: int) -> None:
+def test_a_line_of_any_length_gets_one_answer_and_ping_works_after_it(
+    testhost: Board, length: int
+) -> None:
     (reply,) = testhost.ask(b"x" * length + b"\n")
     assert reply == ("413:Line too long:-" if length > 63 else "404:funcname Not Found:-")
     assert testhost.ask("ping") == ["200:OK:pong"]
@@ -108,7 +113,9 @@ def test_a_nul_does_not_hide_what_follows_it(testhost: Board) -> None:
     assert testhost.ask(b"ping\0x\n") == ["404:funcname Not Found:-"]
 
 
-@pytest.mark.parametrize("value", ["abc", "1.9", "0x10", "", " 1", "1 ", "+", "-", "1e2", "--1", "1_000", "٣"])
+@pytest.mark.parametrize(
+    "value", ["abc", "1.9", "0x10", "", " 1", "1 ", "+", "-", "1e2", "--1", "1_000", "٣"]
+)
 def test_what_is_no_int_is_refused(testhost: Board, value: str) -> None:
     assert testhost.ask(f"set turn_time_ms {value}") == ["400:Bad Value:int"]
     assert testhost.ask("get turn_time_ms") == ["200:Found:2000"]
@@ -117,7 +124,9 @@ def test_what_is_no_int_is_refused(testhost: Board, value: str) -> None:
     assert reply in ("400:Bad Value:int", "400:Fail:one_arg_int myarg:int ->")
 
 
-@pytest.mark.parametrize("value", ["32768", "-32769", "65536", "99999", "4294967296", "99999999999999999999"])
+@pytest.mark.parametrize(
+    "value", ["32768", "-32769", "65536", "99999", "4294967296", "99999999999999999999"]
+)
 def test_an_int_that_does_not_fit_is_refused_and_not_wrapped(testhost: Board, value: str) -> None:
     assert testhost.ask(f"set turn_time_ms {value}") == ["416:Out of range:-32768..32767"]
     assert testhost.ask(f"one_arg_int_result_int {value}") == ["416:Out of range:-32768..32767"]
@@ -172,7 +181,9 @@ def test_a_float_beyond_its_range_is_refused(testhost: Board) -> None:
 @pytest.mark.parametrize("value", ["1", "true", "True", "t", "T", "0", "false", "False", "f", "F"])
 def test_every_way_to_write_a_bool_is_taken(testhost: Board, value: str) -> None:
     assert testhost.ask(f"set some_flag {value}") == ["200:Success:-"]
-    assert testhost.ask("get some_flag") == [f"200:Found:{value in ('1', 'true', 'True', 't', 'T')}"]
+    assert testhost.ask("get some_flag") == [
+        f"200:Found:{value in ('1', 'true', 'True', 't', 'T')}"
+    ]
 
 
 @pytest.mark.parametrize("value", ["", "yes", "TRUE", "2", "tr", "True "])
@@ -200,7 +211,9 @@ def test_a_text_that_does_not_fit_is_refused_and_not_cut(testhost: Board) -> Non
         ("watch ratio", "400:Fail:watch name:str ms:int ->"),
     ],
 )
-def test_a_wrong_number_of_arguments_is_answered_with_the_signature(testhost: Board, line: str, reply: str) -> None:
+def test_a_wrong_number_of_arguments_is_answered_with_the_signature(
+    testhost: Board, line: str, reply: str
+) -> None:
     assert testhost.ask(line) == [reply]
 
 
@@ -223,7 +236,9 @@ def test_lines_sent_ahead_are_answered_in_order(testhost: Board) -> None:
     assert testhost.overruns == 0
 
 
-def test_a_function_that_blocks_loses_only_what_the_buffer_cannot_hold(boot: Callable[..., Board]) -> None:
+def test_a_function_that_blocks_loses_only_what_the_buffer_cannot_hold(
+    boot: Callable[..., Board],
+) -> None:
     robot = boot("Robot")
     assert robot.ask(b"block 200\n" + b"ping\n" * 10) == ["200:Success:-"] + ["200:OK:pong"] * 10
 

@@ -14,7 +14,7 @@ BAD_CHECKSUM = "$_400:Bad checksum:-*" + crc(b"_400:Bad checksum:-").decode()
 MOTOR = "B5"
 
 
-# ---- describe ----------------------------------------------------------------------------------------------------
+# describe
 
 
 def test_describe_says_everything_once_and_counts_it(robot: Board) -> None:
@@ -46,12 +46,14 @@ def test_what_can_only_be_read_says_so(robot: Board) -> None:
     assert robot.ask("help changes") == ["200:Help found:int - Counted by a hook [read-only]"]
 
 
-def test_the_fingerprint_tells_devices_apart_and_stays_over_a_reset(testhost: Board, robot: Board) -> None:
+def test_the_fingerprint_tells_devices_apart_and_stays_over_a_reset(
+    testhost: Board, robot: Board
+) -> None:
     assert testhost.banner != robot.banner
     assert robot.reset() == robot.banner
 
 
-# ---- limits --------------------------------------------------------------------------------------------------------
+# limits
 
 
 @pytest.mark.parametrize(
@@ -112,7 +114,7 @@ def test_an_attribute_can_be_measured_when_it_is_read(robot: Board) -> None:
     assert int(reply.removeprefix("200:Found:")) == pytest.approx(512, abs=2)
 
 
-# ---- functions -----------------------------------------------------------------------------------------------------
+# functions
 
 
 def test_several_arguments_and_a_text_with_blanks_at_the_end(robot: Board) -> None:
@@ -132,11 +134,13 @@ def test_polling_inside_a_function_does_nothing(robot: Board) -> None:
     assert robot.ask(b"nap\nping\n") == ["200:Success:-", "200:OK:pong"]
 
 
-# ---- frames --------------------------------------------------------------------------------------------------------
+# frames
 
 
 def test_a_frame_is_answered_by_a_frame_with_its_tag(robot: Board) -> None:
-    assert robot.ask(frame("a", "get speed")) == ["$a200:Found:80*" + crc(b"a200:Found:80").decode()]
+    assert robot.ask(frame("a", "get speed")) == [
+        "$a200:Found:80*" + crc(b"a200:Found:80").decode()
+    ]
     assert robot.call("z", "nothing") == [("z", "404:funcname Not Found:-")]
     assert robot.ask("get speed") == ["200:Found:80"]
 
@@ -202,7 +206,7 @@ def test_replies_do_not_drift_after_a_time_out_in_frames(robot: Board) -> None:
     assert robot.call("c", "no_such_name") == [("c", "404:funcname Not Found:-")]
 
 
-# ---- long actions --------------------------------------------------------------------------------------------------
+# long actions
 
 
 def test_a_long_action_answers_when_it_is_done_and_others_go_on(robot: Board) -> None:
@@ -243,7 +247,7 @@ def test_an_action_begun_twice_in_one_call_is_answered_once(robot: Board) -> Non
     assert robot.call("b", "get speed") == [("b", "200:Found:80")]
 
 
-# ---- deadman -------------------------------------------------------------------------------------------------------
+# deadman
 
 
 def test_the_motor_stops_when_no_command_came_for_the_deadman_time(robot: Board) -> None:
@@ -286,7 +290,7 @@ def test_a_long_description_does_not_keep_the_motor_going(robot: Board) -> None:
     assert on.overruns == 0
 
 
-# ---- watch, events -------------------------------------------------------------------------------------------------
+# watch, events
 
 
 def test_news_comes_at_once_and_then_only_when_the_value_changed(robot: Board) -> None:
@@ -349,7 +353,7 @@ def test_events_go_to_hosts_that_know_of_them(robot: Board) -> None:
     assert robot.call("a", "lap") == [("_", "104:lap:-"), ("a", "200:Success:-")]
 
 
-# ---- rename --------------------------------------------------------------------------------------------------------
+# rename
 
 
 def name(board: Board) -> str:
@@ -357,7 +361,9 @@ def name(board: Board) -> str:
     return reply.split(":", 2)[2]
 
 
-def test_a_new_name_outlives_a_reset_and_a_power_cycle(boot: Callable[..., Board], tmp_path: Path) -> None:
+def test_a_new_name_outlives_a_reset_and_a_power_cycle(
+    boot: Callable[..., Board], tmp_path: Path
+) -> None:
     eeprom = tmp_path / "eeprom"
     board = boot("Robot", eeprom=eeprom)
     assert name(board) == "robot:red"

@@ -1,7 +1,8 @@
 """Builds Arduino sketches with Debian's tool chain, and the tests' own C and C++ programs.
 
-The flags are those of the AVR core's platform.txt. Nothing is built twice: an output that is newer than all its
-sources is kept.  `python arduino/extras/simulator/build.py SKETCH.ino [BOARD]` builds one sketch and prints the ELF's path.
+The flags are those of the AVR core's platform.txt. Nothing is built twice: an output that is newer
+than all its sources is kept. `python arduino/extras/simulator/build.py SKETCH.ino [BOARD]` builds
+one sketch and prints the ELF's path.
 """
 
 from __future__ import annotations
@@ -72,7 +73,12 @@ BOARDS = {
         "leonardo",
         28672,
         2560,
-        ("-DUSB_VID=0x2341", "-DUSB_PID=0x8036", '-DUSB_MANUFACTURER="iotkit"', '-DUSB_PRODUCT="Leonardo"'),
+        (
+            "-DUSB_VID=0x2341",
+            "-DUSB_PID=0x8036",
+            '-DUSB_MANUFACTURER="iotkit"',
+            '-DUSB_PRODUCT="Leonardo"',
+        ),
     ),
 }
 
@@ -105,7 +111,9 @@ def sources(folder: Path, *suffixes: str) -> list[Path]:
 
 def run(*command: object) -> str:
     """Run a tool; its output, or a BuildError with it."""
-    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(
+        [str(c) for c in command], capture_output=True, text=True, check=False, timeout=300
+    )
     if done.returncode:
         raise BuildError(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
     return done.stdout
@@ -132,7 +140,9 @@ def compile_avr(source: Path, output: Path, board: Board, flags: list[str]) -> P
     """One object file; a sketch (.ino) is C++ that begins with Arduino.h."""
     output.parent.mkdir(parents=True, exist_ok=True)
     if source.suffix == ".S":
-        run("avr-gcc", "-c", "-x", "assembler-with-cpp", "-flto", *board.flags, source, "-o", output)
+        run(
+            "avr-gcc", "-c", "-x", "assembler-with-cpp", "-flto", *board.flags, source, "-o", output
+        )
     elif source.suffix == ".c":
         run("avr-gcc", *C, *board.flags, *flags, source, "-o", output)
     else:
@@ -166,26 +176,42 @@ def sketch(
     extra: tuple[str, ...] = (),
     warnings: bool = True,
 ) -> Path:
-    """The ELF of a sketch with this library and those of the core that it includes, built where it is not fresh.
+    """The ELF of a sketch with this library and those of the core that it includes.
 
     With `warnings`, one of the compiler's is an error, for the sketch as for the library.
     """
     kind = BOARDS[board]
     archive = core(kind)
     own = sources(LIBRARY / "src", ".cpp") if library else []
-    used = [AVR / "libraries" / n / "src" for n in ("SoftwareSerial", "EEPROM") if f"<{n}.h>" in source.read_text()]
+    used = [
+        AVR / "libraries" / n / "src"
+        for n in ("SoftwareSerial", "EEPROM")
+        if f"<{n}.h>" in source.read_text()
+    ]
     headers = [flag for folder in used for flag in ("-I", str(folder))]
     where = hashlib.sha256(str(source.resolve()).encode()).hexdigest()[:8]
     with locked(BUILD / "".join([f"{source.stem}-{board}-{where}", *extra])) as out:
         elf = out / f"{source.stem}.elf"
-        if fresh(elf, [source, archive, *sources(LIBRARY / "src", ".cpp", ".h"), *source.parent.glob("*.h")]):
+        if fresh(
+            elf,
+            [source, archive, *sources(LIBRARY / "src", ".cpp", ".h"), *source.parent.glob("*.h")],
+        ):
             return elf
         flags = [*headers, *extra, *([*WARNINGS, f"-I{LIBRARY / 'src'}"] if library else [])]
         lenient = flags if warnings else [flag for flag in flags if flag not in WARNINGS]
         objects = compile_all([source], out, kind, lenient) + compile_all(own, out, kind, flags)
         for folder in used:
             objects += compile_all(sources(folder, ".cpp"), out, kind, ["-w", *headers])
-        link = ["-Os", "-g", "-flto", "-fuse-linker-plugin", "-Wl,--gc-sections", f"-mmcu={kind.mcu}", "-w", *extra]
+        link = [
+            "-Os",
+            "-g",
+            "-flto",
+            "-fuse-linker-plugin",
+            "-Wl,--gc-sections",
+            f"-mmcu={kind.mcu}",
+            "-w",
+            *extra,
+        ]
         run("avr-gcc", *link, "-o", elf, *objects, archive, "-lm")
         return elf
 
@@ -217,7 +243,18 @@ def simulator() -> Path:
     with locked(BUILD / "avrsim") as out:
         program = out / "avrsim"
         if not fresh(program, [source]):
-            run("gcc", "-O2", *WARNINGS, f"-I{SIMAVR}", source, "-o", program, "-lsimavr", "-lelf", "-lutil")
+            run(
+                "gcc",
+                "-O2",
+                *WARNINGS,
+                f"-I{SIMAVR}",
+                source,
+                "-o",
+                program,
+                "-lsimavr",
+                "-lelf",
+                "-lutil",
+            )
         return program
 
 
@@ -227,10 +264,31 @@ def host_program(source: Path) -> Path:
     own = sources(LIBRARY / "src", ".cpp")
     with locked(BUILD / f"host-{source.stem}") as out:
         program = out / source.stem
-        inputs = [source, *own, *sources(LIBRARY / "src", ".h"), *sources(source.parent, ".h", ".ino")]
+        inputs = [
+            source,
+            *own,
+            *sources(LIBRARY / "src", ".h"),
+            *sources(source.parent, ".h", ".ino"),
+        ]
         if not fresh(program, inputs):
-            sanitize = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-std=c++11", "-O1", "-g"]
-            run("g++", *sanitize, *WARNINGS, f"-I{fakes}", f"-I{LIBRARY / 'src'}", source, *own, "-o", program)
+            sanitize = [
+                "-fsanitize=address,undefined",
+                "-fno-sanitize-recover=all",
+                "-std=c++11",
+                "-O1",
+                "-g",
+            ]
+            run(
+                "g++",
+                *sanitize,
+                *WARNINGS,
+                f"-I{fakes}",
+                f"-I{LIBRARY / 'src'}",
+                source,
+                *own,
+                "-o",
+                program,
+            )
         return program
 
 
