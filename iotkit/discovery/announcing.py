@@ -6,7 +6,12 @@ import logging
 import uuid
 from concurrent.futures import Future
 
-from zeroconf import ServiceInfo, Zeroconf
+from zeroconf import (
+    NonUniqueNameException,
+    ServiceInfo,
+    ServiceNameAlreadyRegistered,
+    Zeroconf,
+)
 
 from ..description import Description
 from .asking import taken_names
@@ -54,10 +59,19 @@ class Announcement:
         self._registered: Future[object] = self._network.run(self._register)
 
     async def _register(self, zeroconf: Zeroconf) -> None:
-        taken = await taken_names(self._on)
-        self._info.name = _free(self._info.name, taken | self._reserved)
-        self._reserved.add(self._info.name.lower())
-        await (await zeroconf.async_register_service(self._info, allow_name_change=True))
+        wanted, taken = self._info.name, await taken_names(self._on)
+        while True:
+            self._info.name = _free(wanted, taken | self._reserved)
+            self._reserved.add(self._info.name.lower())
+            try:
+                await (await zeroconf.async_register_service(self._info))
+            except (NonUniqueNameException, ServiceNameAlreadyRegistered):
+                # Somebody was quicker. Not left to zeroconf: it would take a name that another
+                # device of this process is about to have.
+                taken.add(self._info.name.lower())
+                self._reserved.discard(self._info.name.lower())
+            else:
+                return
 
     @property
     def name(self) -> str:
