@@ -9,7 +9,7 @@ from dataclasses import replace
 from ..description import is_identifier
 from ..errors import BadValue, DeviceError, IotkitError, OutOfRange, ProtocolError, ReadOnly
 from ..protocol import Reply
-from ..transports import Transport
+from ..transports import TICK, Transport
 from ..types import Type, Value, shown
 from . import CALL_TIMEOUT, TIMEOUT, Link
 from .greeting import greet
@@ -41,8 +41,9 @@ class SerialLink(Link):
         self._line = Line(transport)
         try:
             self.description = introspect(self._line, greet(self._line, transport), timeout)
-            # Twice in the time, and a bit: one of them may be lost.
-            self._line.ping_each(self.description.deadman_ms / 1000 / 2.5)
+            if self.description.deadman_ms:
+                # Twice in the time, and a bit: one of them may be lost.
+                self._line.ping_each(max(self.description.deadman_ms / 1000 / 2.5, TICK))
         except BaseException:
             self._line.close()
             raise

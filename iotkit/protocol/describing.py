@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterable
 
 from ..description import Attribute, Description, Event, Function
 from ..types import Type
+
+_MILLISECONDS = re.compile("[0-9]{1,9}")
 
 INFO, ATTR, FUNC, EVENT = "INFO", "ATTR", "FUNC", "EVENT"  # messages of the lines of status 102
 
@@ -51,7 +54,7 @@ def described(
             functions,
             events,
             info.get("help", ""),
-            int(deadman) if deadman.isascii() and deadman.isdigit() else 0,
+            int(deadman) if _MILLISECONDS.fullmatch(deadman) else 0,
         ),
         info,
     )

@@ -10,9 +10,9 @@ import pytest
 from iotkit.description import MAX_HELP, MAX_NAMES, V1_BUILTINS, Attribute, Description
 from iotkit.links import CALL_TIMEOUT, TIMEOUT
 from iotkit.links.serial import TRIES
-from iotkit.protocol import MAX_LINE, RATES, DeviceEnd, Get
+from iotkit.protocol import MAX_LINE, RATES, DeviceEnd, Get, described
 from iotkit.protocol.host_end import MAX_V1_COMMAND
-from iotkit.types import MAX_UNIT, NO_LIMITS, Type
+from iotkit.types import MAX_UNIT, NO_LIMITS, Limits, Type
 
 PAGE = (Path(__file__).parents[2] / "docs" / "serial-protocol.md").read_text()
 PROSE = " ".join(PAGE.split())
@@ -43,18 +43,34 @@ def test_the_numbers_on_the_page_are_those_in_the_code(words):
     assert words in PROSE
 
 
-def talks():
-    """Return the examples: what the host sends, and what the device answers."""
-    return re.findall(r"^    > (.*)\n    < (.*)$", PAGE, re.MULTILINE)
+def examples():
+    """Return the conversations: what the host sends, and the lines that the device answers."""
+    found = re.findall(r"^    > (.*)\n((?:    < .*\n)+)", PAGE, re.MULTILINE)
+    return [(command, re.findall("< (.*)", answers)) for command, answers in found]
 
 
-@pytest.mark.parametrize(("command", "answer"), talks())
-def test_the_examples_are_what_a_device_answers(command, answer):
-    end = DeviceEnd(ROBOT, 1)
+@pytest.mark.parametrize(
+    ("command", "answers"), [one for one in examples() if one[0] != "describe"]
+)
+def test_the_examples_are_what_a_device_answers(command, answers):
+    end = DeviceEnd(ROBOT)
     end.receive(f"{command}\n".encode())
     if request := end.next_request():
-        end.answer(request, 1500 if isinstance(request, Get) else None)
-    assert end.data_to_send().decode() == f"{answer}\r\n"
+        number = {Type.INT: 1500, Type.FLOAT: 1.5}
+        end.answer(request, number[request.attribute.type] if isinstance(request, Get) else None)
+    assert end.data_to_send().decode().splitlines() == answers
+
+
+def test_the_example_of_a_description_is_read_as_the_page_says():
+    *lines, last = dict(examples())["describe"]
+    parts = [tuple(line.removeprefix("102:").split(":", 1)) for line in lines]
+    robot, _ = described("sumobot:red", parts)
+    assert last.startswith(f"200:DESCRIBE OK:{len(lines)},")
+    assert robot.help == "A robot with two wheels"
+    assert robot.deadman_ms == 500
+    assert robot.attributes["speed"].limits == Limits(0, 255)
+    assert robot.functions["forward"].args[0].limits == Limits(0, 5000, unit="ms")
+    assert list(robot.events) == ["bump"]
 
 
 def test_every_command_has_its_row():
@@ -77,7 +93,7 @@ def test_every_suffix_on_the_page_is_understood(suffix):
 
 
 def test_the_page_has_what_is_tested():
-    assert len(talks()) >= 5
+    assert len(examples()) >= 7
     assert len(suffixes()) >= 7
 
 

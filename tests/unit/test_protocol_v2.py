@@ -317,6 +317,12 @@ def test_any_lines_make_some_description(lines):
     assert description.id == "robot"
 
 
+@pytest.mark.parametrize("text", ["", "-5", "1.5", "٣", "1_0", "9" * 10, "9" * 5000])
+def test_a_deadman_time_that_is_none_is_ignored(text):
+    description, _ = described("robot", [("INFO", f"deadman_ms {text}")])
+    assert description.deadman_ms == 0
+
+
 def test_the_fingerprint_changes_with_the_description_and_not_with_the_specifier():
     other = Description.of(
         "robot:blue",
