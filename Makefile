@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # Jupyter wants to hear that it is meant to run as root, as it is in a container.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),-- --allow-root)
 
-.PHONY: help lab test quick check bench clean
+.PHONY: help lab test quick check bench figures clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | \
@@ -36,6 +36,10 @@ check: $(VENV)/check.stamp ## check format, style, types and the direction of im
 
 bench: $(VENV)/lab.stamp ## measure iotkit beside the plain libraries
 	@$(BIN)/python tests/bench
+
+figures: $(VENV)/test.stamp ## measure the Arduino library: flash, RAM, cycles, times on the wire
+	@$(BIN)/python tests/system_tools.py
+	@$(BIN)/python tests/firmware/figures.py
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

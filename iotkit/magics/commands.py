@@ -123,7 +123,8 @@ class IotkitMagics(Magics):
 
         %iotkit simulate WHICH [as NAME]
 
-        WHICH is sumobot or testhosttiny. Without a NAME the variable has the device's own name.
+        WHICH is sumobot or testhosttiny, or a sketch for a simulated Uno (path/Robot.ino). Without
+        a NAME the variable has the device's own name.
         Once more with the same name, it begins anew.
         """
         which, name = _with_name(line)
