@@ -91,6 +91,11 @@ class Device(metaclass=_DeviceClass):
             raise _unknown(self, name)
         wait(self._link.set(name, known.attributes[name].check(value)))
 
+    def __contains__(self, name: object) -> bool:
+        return name in _names(self)
+
+    __iter__ = None  # or Python would try robot[0]
+
     def __getattr__(self, name: str) -> Any:
         # What the device has, its class has. Tools look for many names with a `_`, and some
         # before there is a link.

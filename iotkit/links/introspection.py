@@ -35,7 +35,9 @@ class _Introspection:
             return self._ask_for_each(hello.data)
         self._line.use_frames()
         lines = known.recall(hello.data, fingerprint)
-        if lines is None:
+        if lines is not None:
+            self._ask("ping")  # from here on, the device knows what is left of a damaged frame
+        else:
             lines = self._describe()
             known.remember(hello.data, fingerprint, lines)
         description, info = described(hello.data, lines)

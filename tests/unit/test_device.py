@@ -617,3 +617,13 @@ def test_devinfo_is_the_one_in_the_originals_readme(tiny):
 def test_devinfo_is_the_readers_own_copy(tiny):
     tiny.devinfo["attrs"].clear()
     assert tiny.devinfo == DEVINFO
+
+
+def test_a_device_tells_what_it_has_and_is_no_list(probe):
+    sent = len(probe.line.sent)
+    assert "speed" in probe.robot
+    assert "turn" in probe.robot
+    assert "sped" not in probe.robot
+    with pytest.raises(TypeError, match="not iterable"):
+        list(probe.robot)
+    assert len(probe.line.sent) == sent

@@ -1,0 +1,194 @@
+"""Two processes: one serves a device, the other finds it by its name and imports it."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+import requests
+from program import PATIENCE, environment
+
+import iotkit
+from iotkit import discovery, opened
+
+SERVER = """
+import sys
+from typing import Annotated
+import iotkit
+from iotkit.host import Device, function
+
+class Lamp(Device, id=sys.argv[1]):
+    level: Annotated[int, "How bright [0..255]"] = 80
+
+    @function
+    def brighter(self, by: int) -> int:
+        "Make it brighter"
+        self.level += by
+        return self.level
+
+services = [iotkit.serve(Lamp()) for _ in range(int(sys.argv[2]))]
+print(*(service.name for service in services), services[0].url, flush=True)
+sys.stdin.read()
+for service in services:
+    service.close()
+"""
+
+
+@contextmanager
+def serving(name, times=1):
+    """Serve a lamp of that name in a process of its own; give the process, names and URL."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", SERVER, name, str(times)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(),
+    )
+    with process:
+        *names, url = process.stdout.readline().split()
+        yield process, names, url
+        process.stdin.close()
+        process.wait(PATIENCE)
+
+
+@pytest.fixture(autouse=True)
+def _close_what_is_imported():
+    yield
+    for device in opened.devices():
+        device.close()
+
+
+def local():
+    return importlib.import_module("iotkit.local")
+
+
+def in_another_process(program):
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        env=environment(),
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_a_served_device_is_imported_in_another_process_and_all_see_the_same(unique_name):
+    with serving(unique_name) as (_, _, url):
+        assert getattr(local(), unique_name).brighter(20) == 100
+        told = in_another_process(f"from iotkit.local import {unique_name} as x; print(x.level)")
+        assert told == "100"
+        assert requests.get(f"{url}/level", timeout=PATIENCE).json()["value"] == 100
+        in_another_process(f"from iotkit.local import {unique_name} as x; x.level = 7")
+        assert getattr(local(), unique_name).level == 7
+
+
+def test_what_is_imported_twice_is_one_object(unique_name):
+    with serving(unique_name):
+        assert getattr(local(), unique_name) is getattr(local(), unique_name)
+        assert iotkit.find(unique_name) is iotkit.connect(unique_name)
+
+
+def test_what_is_there_is_listed(unique_name):
+    with serving(unique_name) as (_, _, url):
+        assert unique_name in dir(local())
+        (found,) = [one for one in iotkit.discover() if one.name == unique_name]
+        assert found.url == url
+        assert found.plain_id == unique_name
+        assert found.id.startswith(f"{unique_name}-")
+
+
+def test_several_of_one_class_are_told_apart(unique_name):
+    with serving(unique_name, 3) as (_, names, _):
+        pythons = [name.replace("-", "_") for name in names]
+        assert sorted(pythons) == [unique_name, f"{unique_name}_2", f"{unique_name}_3"]
+        getattr(local(), pythons[1]).level = 11
+        assert [getattr(local(), name).level for name in pythons] == [80, 11, 80]
+        ids = {one.id for one in iotkit.discover() if one.plain_id == unique_name}
+        assert len(ids) == 3
+
+
+def test_a_name_that_is_not_there_is_an_import_error_that_says_which_are(unique_name):
+    with serving(unique_name):
+        assert unique_name in dir(local())  # the network has been listened to
+        began = time.monotonic()
+        with pytest.raises(ImportError, match=f"did you mean '{unique_name}'"):
+            getattr(local(), f"{unique_name}x")
+        assert time.monotonic() - began < 3.5
+        with pytest.raises(iotkit.DeviceNotFound, match=unique_name):
+            iotkit.find("nobody_has_this_name", timeout=0.1)
+
+
+def test_a_name_with_a_leading_underscore_causes_no_look_up(monkeypatch):
+    def look_up(*_):
+        raise AssertionError("somebody looked")
+
+    monkeypatch.setattr(discovery, "wait_for", look_up)
+    for name in ("_x", "__path__", "__wrapped__", "_repr_html_"):
+        with pytest.raises(AttributeError):
+            getattr(local(), name)
+
+
+def test_a_device_that_is_gone_is_no_longer_found(unique_name):
+    with serving(unique_name) as (process, _, _):
+        assert iotkit.find(unique_name).level == 80
+        process.stdin.close()
+        process.wait(PATIENCE)
+    with pytest.raises(iotkit.DeviceNotFound):
+        iotkit.find(unique_name, timeout=0.5)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a signal that can't be caught")
+def test_a_server_that_was_killed_says_no_goodbye_and_is_not_found_all_the_same(unique_name):
+    with serving(unique_name) as (process, _, _):
+        robot = iotkit.find(unique_name)
+        process.send_signal(signal.SIGKILL)
+        process.wait(PATIENCE)
+        with pytest.raises(iotkit.DeviceDisconnected):
+            _ = robot.level
+        robot.close()
+        with pytest.raises(iotkit.DeviceNotFound):
+            iotkit.find(unique_name, timeout=0.5)
+        assert unique_name not in [one.name for one in iotkit.discover()]
+
+
+def test_a_device_that_appears_and_goes_is_told_to_those_who_watch(unique_name):
+    there, gone = threading.Event(), threading.Event()
+
+    def told(found):
+        is_there = unique_name in [one.name for one in found]
+        if is_there:
+            there.set()
+        elif there.is_set():
+            gone.set()
+
+    subscription = discovery.watch(told)
+    with serving(unique_name):
+        assert there.wait(PATIENCE)
+    assert gone.wait(PATIENCE)
+    subscription.close()
+
+
+@pytest.mark.parametrize(
+    ("announced", "name"),
+    [
+        ("sumobot", "sumobot"),
+        ("sumobot-2", "sumobot_2"),
+        ("My robot!", "My_robot_"),
+        ("3d", "device_3d"),
+        ("class", "class_"),
+        ("__x", "x"),
+        ("\x00\x1b[31m", "device_31m"),
+        ("", "device"),
+    ],
+)
+def test_every_announced_name_has_one_in_python(announced, name):
+    assert discovery.python_name(announced) == name
