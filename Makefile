@@ -25,7 +25,7 @@ test: $(VENV)/test.stamp ## run all tests (as root on Debian, installs the progr
 	@$(BIN)/python tests/system_tools.py
 	@$(BIN)/python -m pytest $(ARGS)
 
-quick: $(VENV)/test.stamp ## run the tests that take less than a minute
+quick: $(VENV)/test.stamp ## run unit and wire tests, in about a minute
 	@$(BIN)/python -m pytest tests/unit tests/wire $(ARGS)
 
 check: $(VENV)/check.stamp ## check format, style, types and the direction of imports
