@@ -115,8 +115,8 @@ class Function:
         """Return `args` as this function takes them; raises BadType for a wrong number of them."""
         if len(args) != len(self.args):
             wanted = ", ".join(f"{a.name}: {a.type}" for a in self.args)
-            takes = f"takes {len(self.args)} ({wanted})" if self.args else "takes none"
-            raise BadType(f"{self.name}() {takes}, but {len(args)} given")
+            takes = f"takes {len(self.args)} ({wanted})" if self.args else "takes no argument"
+            raise BadType(f"{self.name}() {takes}; it was given {len(args)}")
         return tuple(a.check(value) for a, value in zip(self.args, args, strict=True))
 
     def format_args(self, values: Sequence[Value]) -> str:

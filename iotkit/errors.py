@@ -77,6 +77,10 @@ class DeviceNotFound(IotkitError, LookupError):
     """No device of that name, or none at all."""
 
 
+class NotOnNetwork(DeviceNotFound, ImportError):
+    """`from iotkit.local import name`: no device of that name is on the network."""
+
+
 class PortBusy(IotkitError, PermissionError):
     """Another program has the serial port open."""
 

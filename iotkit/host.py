@@ -183,7 +183,9 @@ def _functions(cls: type) -> Iterator[Function]:
             continue
         hints = typing.get_type_hints(member)
         parameters = list(inspect.signature(member).parameters)[1:]
-        args = tuple(Argument(p, _type(cls, name, hints.get(p))) for p in parameters)
+        args = tuple(
+            Argument(p, _type(cls, f"{name}, argument {p},", hints.get(p))) for p in parameters
+        )
         result = hints.get("return", type(None))
         given = None if result is type(None) else Argument("result", _type(cls, name, result))
         yield Function(name, args, given, _text(member))

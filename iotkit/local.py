@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from . import discovery
 from .device import Device
-from .errors import DeviceNotFound
+from .errors import DeviceNotFound, NotOnNetwork
 from .targets import find
 
 
@@ -22,7 +22,7 @@ def __getattr__(name: str) -> Device:
         return find(name)
     except DeviceNotFound as error:
         # An AttributeError would be replaced by Python's own words in `from … import …`.
-        raise ImportError(str(error), name=name) from None
+        raise NotOnNetwork(str(error)) from None
 
 
 def __dir__() -> list[str]:

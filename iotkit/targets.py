@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from . import host, opened
 from .device import Device, device_over, link_of
-from .errors import BadTarget, DeviceNotFound, IotkitError, did_you_mean
+from .errors import BadTarget, BadType, DeviceNotFound, IotkitError, did_you_mean
 from .links import Link
+from .types import shown
+
+if TYPE_CHECKING:
+    from .discovery import Found
 
 FIND_TIMEOUT = 3.0  # seconds; a device that is there is found in a fraction of one
 
@@ -19,7 +23,7 @@ _PORT = re.compile(r"/dev/.+|COM[0-9]+", re.IGNORECASE)
 
 
 def connect(
-    target: str | host.Device | None = None,
+    target: str | host.Device | Found | None = None,
     *,
     baud: int | None = None,
     timeout: float | None = None,
@@ -36,6 +40,7 @@ def connect(
     | `http://host:port`         | behind a web service                                 |
     | `robot`                    | of that name on the local network                    |
     | an iotkit.host.Device      | written in Python, in this process                   |
+    | one of iotkit.discover()   | that has been found                                  |
     | nothing                    | the only one there is, on USB or else on the network |
 
     `timeout` is how long to wait for an answer, in seconds. A port or address that this
@@ -44,8 +49,13 @@ def connect(
     """
     if isinstance(target, host.Device):
         return _opened(_hosted(target, f"python:{type(target).__name__}"))
+    if isinstance(target, type) and issubclass(target, host.Device):
+        raise BadType(f"{target.__name__} is a class: write iotkit.connect({target.__name__}())")
     if target is None:
         target = _the_only_one()
+    target = getattr(target, "url", target)  # of a device that was discovered
+    if not isinstance(target, str):
+        raise BadType(f"connect() takes a text such as 'sim:sumobot', not {shown(target)}")
     target = target.strip()
     scheme, _, rest = target.partition(":")
     if scheme == "sim":
@@ -172,7 +182,7 @@ def _the_only_one() -> str:
         raise DeviceNotFound(f"there are several devices: {', '.join(names)}. Say which one.")
     raise DeviceNotFound(
         "there is no board on USB and no device on the network: plug one in,"
-        ' or try iotkit.connect("sim:sumobot")'
+        " or take a simulated one, sim:sumobot"
     )
 
 

@@ -35,7 +35,15 @@ def described(known: Description) -> str:
     if known.functions:
         calls = [(called(f), f.help) for f in known.functions.values()]
         parts.append("Functions\n" + columns(calls, "  "))
+    members: list[Attribute | Function] = [*known.attributes.values(), *known.functions.values()]
+    if odd := [(m.name, m.help[m.help.rindex("[") :]) for m in members if _odd(m)]:
+        parts.append("Brackets that are just text, and set no limits\n" + columns(odd, "  "))
     return "\n\n".join(parts) or "It has neither attributes nor functions."
+
+
+def _odd(member: Attribute | Function) -> bool:
+    """Whether brackets at the end of the help were perhaps meant as limits, but don't read so."""
+    return "[" in member.help and member.help.endswith("]") and member.summary == member.help
 
 
 def member_help(member: Attribute | Function) -> str:

@@ -25,7 +25,7 @@ SHOWN = 40  # characters of somebody's text that an error message quotes
 
 Value = int | float | bool | str
 
-_INT = re.compile(r"-?[0-9]{1,10}")
+_INT = re.compile(r"-?[0-9]{1,100}")
 _FLOAT = re.compile(r"-?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
 _TRUE = frozenset({"1", "true", "True", "t", "T"})
 _FALSE = frozenset({"0", "false", "False", "f", "F"})

@@ -18,9 +18,11 @@ FIRST = "01-first-steps.ipynb"
 
 _NEEDED = ("jupyterlab", "ipykernel", "ipywidgets", "anywidget")
 _OPTIONS = (
-    "--LabApp.news_url=None",  # nobody is asked whether to fetch news
+    "--LabApp.news_url=None",
     f"--LabApp.default_url=/lab/tree/{FIRST}",  # so that the address it prints leads there too
 )
+# JupyterLab asks whether to fetch news even if it fetches none; this switches off the question.
+_SETTINGS = Path(__file__).parent / "jupyter"
 _NOT_SHIPPED = {".ipynb_checkpoints", "__pycache__"}
 
 
@@ -60,6 +62,8 @@ def lab(folder: Path, no_browser: bool, passed: list[str]) -> None:
     command = [sys.executable, "-m", "jupyterlab", *_OPTIONS]
     command += ["--no-browser"] if no_browser else []
     command += passed
+    paths = [str(_SETTINGS), os.environ.get("JUPYTER_CONFIG_PATH", "")]
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
     if os.name == "posix":
         sys.stdout.flush()
         os.execv(sys.executable, command)  # noqa: S606 - this very Python

@@ -14,6 +14,7 @@ from ..text import columns, described, member_help, printable
 from . import typed
 from .common import baud_option, complain, say, target_argument
 
+_AS_IN_PYTHON = re.compile(r"(\w+)\(([^()'\",]*)\)")
 _LINE = re.compile(r"([^\s=]+)\s*(=?)\s*(.*)")
 _TO_TYPE = (
     ("name", "read an attribute, or call a function that takes nothing"),
@@ -44,13 +45,15 @@ class Conversation:
 
         Raises IotkitError, and Quit. A device's own `quit` goes before this one's.
         """
-        found = _LINE.fullmatch(line.strip())
+        found = _LINE.fullmatch(_as_typed(line))
         if found is None:
             return ""
         word, equals, rest = found.groups()
         if word in self.known.functions:
             return self._call(word, equals + rest)
-        if word == "help":
+        if word == "call" and rest:
+            return self.answer(rest)
+        if word in ("help", "?"):
             return self._help(rest)
         if word == "get":
             return self._read(rest)
@@ -77,6 +80,13 @@ class Conversation:
         if name:
             return member_help(typed.member(self._device, name))
         return f"{described(self.known)}\n\nType\n{columns(_TO_TYPE, '  ')}"
+
+
+def _as_typed(line: str) -> str:
+    """Return `line`, and for what would be a call in Python, `forward(500)`, what it is here."""
+    line = line.strip()
+    call = _AS_IN_PYTHON.fullmatch(line)
+    return f"{call[1]} {call[2]}".strip() if call else line
 
 
 @click.command()

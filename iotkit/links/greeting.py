@@ -22,6 +22,16 @@ def greet(line: Line, transport: Transport) -> Reply:
     Raises DeviceTimeout, DeviceDisconnected, DeviceReset, or ProtocolError where only nonsense
     comes.
     """
+    try:
+        return _greet(line, transport)
+    except (DeviceTimeout, ProtocolError) as error:
+        raise type(error)(
+            f"{line.name} does not answer as a device: does its sketch use iotkit, and is it not"
+            " busy? A rate of its own is said as baud=9600"
+        ) from None
+
+
+def _greet(line: Line, transport: Transport) -> Reply:
     rates = deque(transport.rates)
     if transport.resets:
         line.heard.wait(BOOT_TIME)

@@ -68,7 +68,7 @@ class HttpClient:
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
                 broken = _cause(error)
                 if not _is_break(broken) or self._adapter.ended or tries <= 0:
-                    raise self._explained(broken, timeout, risk) from error
+                    raise self._explained(broken, timeout, risk) from None
 
     def close(self) -> None:
         """Break every connection; whoever waits for an answer gets DeviceDisconnected."""

@@ -99,7 +99,9 @@ def _built(tools: Any, firmware: Path) -> Path:
     if firmware.is_dir():
         firmware = firmware / f"{firmware.resolve().name}.ino"
     if not firmware.is_file():
-        raise BadTarget(f"there is no file {firmware}")
+        raise BadTarget(f"there is no file {firmware}: write the path of a sketch (.ino)")
+    if firmware.suffix not in (".ino", ".elf"):
+        raise BadTarget(f"{firmware} is neither a sketch (.ino) nor a program (.elf)")
     if firmware.suffix != ".ino":
         return firmware
     try:

@@ -75,7 +75,7 @@ class Process(Streams):
                 start_new_session=True,  # Ctrl-C in a terminal is meant for us alone
             )
         except (OSError, ValueError, IndexError) as error:
-            raise BadTarget(f"exec:{command} can't be started: {error}") from error
+            raise BadTarget(f"exec:{command} can't be started: {error}") from None
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         super().__init__(self._process.stdout, self._process.stdin, f"exec:{command}")  # type: ignore[arg-type]

@@ -37,7 +37,7 @@ class Serial(Transport):
                 port, baud or RATES[0], timeout=TICK, write_timeout=WRITE_TIMEOUT, exclusive=True
             )
         except Exception as error:  # termios has an error of its own, on some systems
-            raise _explained(error, port) from error
+            raise _explained(error, port) from None
         self.resets = self._has_modem_lines()
 
     def _has_modem_lines(self) -> bool:
@@ -54,22 +54,22 @@ class Serial(Transport):
             waiting = min(self._port.in_waiting, CHUNK) if first else 0
             return first + self._port.read(waiting) if waiting else first
         # TypeError: pyserial's own, where the port is closed while it reads.
-        except (OSError, TypeError) as error:
-            raise DeviceDisconnected(f"{self.name} is gone: was it unplugged?") from error
+        except (OSError, TypeError):
+            raise DeviceDisconnected(f"{self.name} is gone: was it unplugged?") from None
 
     def write(self, data: bytes) -> None:
         """Send all of `data`."""
         try:
             self._port.write(data)
-        except (OSError, TypeError) as error:
-            raise DeviceDisconnected(f"{self.name} takes no data: was it unplugged?") from error
+        except (OSError, TypeError):
+            raise DeviceDisconnected(f"{self.name} takes no data: was it unplugged?") from None
 
     def set_rate(self, rate: int) -> None:
         """Go on at `rate` bits a second; see Transport.set_rate."""
         try:
             self._port.baudrate = rate
         except (OSError, ValueError) as error:
-            raise DeviceDisconnected(f"{self.name} can't be set to {rate} baud: {error}") from error
+            raise DeviceDisconnected(f"{self.name} can't be set to {rate} baud: {error}") from None
 
     def close(self) -> None:
         """Close the port, so that others may open it."""

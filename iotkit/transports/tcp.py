@@ -28,7 +28,7 @@ class Tcp(Transport):
         try:
             return cls(socket.create_connection((host, port), CONNECT_TIMEOUT), name)
         except (OSError, OverflowError, UnicodeError) as error:  # the latter: no port, no name
-            raise DeviceDisconnected(f"nobody answers at {host}:{port} ({error})") from error
+            raise DeviceDisconnected(f"nobody answers at {host}:{port} ({error})") from None
 
     def read(self) -> bytes:
         """Return what has come; see Transport.read."""
@@ -36,8 +36,8 @@ class Tcp(Transport):
             data = self._socket.recv(CHUNK)
         except TimeoutError:
             return b""
-        except OSError as error:
-            raise DeviceDisconnected(f"the connection to {self.name} broke") from error
+        except OSError:
+            raise DeviceDisconnected(f"the connection to {self.name} broke") from None
         if not data:
             raise DeviceDisconnected(f"{self.name} ended the connection")
         return data
@@ -46,8 +46,8 @@ class Tcp(Transport):
         """Send all of `data`."""
         try:
             self._writer.sendall(data)
-        except OSError as error:
-            raise DeviceDisconnected(f"the connection to {self.name} broke") from error
+        except OSError:
+            raise DeviceDisconnected(f"the connection to {self.name} broke") from None
 
     def close(self) -> None:
         """End the connection; a read that waits returns at once."""

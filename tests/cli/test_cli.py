@@ -197,7 +197,7 @@ def test_what_is_set_is_what_another_process_gets():
         (["set", ROBOT, "speed", "-5"], "speed: it takes 0..100 %, not -5"),
         (["set", ROBOT, "distance", "5"], "distance can be read but not set"),
         (["call", ROBOT, "speed"], "speed is an attribute: it can be read or set, not called"),
-        (["call", ROBOT, "stop", "5"], "stop() takes none, but 1 given"),
+        (["call", ROBOT, "stop", "5"], "stop() takes no argument; it was given 1"),
         (["call", TINY, "one_arg_int", "x"], "myarg: 'x' is not a whole number"),
         (
             ["info", "sim:nothing"],
@@ -321,9 +321,30 @@ def test_the_shell_goes_on_after_an_error_and_ends_with_1():
         "sumobot has no 'sped', did you mean 'speed'?",
         "speed: it takes 0..100 %, not 500",
         "speed: 'x' is not a whole number",
-        "stop() takes none, but 1 given",
+        "stop() takes no argument; it was given 1",
         "sumobot has no 'me'",
     ]
+
+
+def test_the_shell_takes_calls_as_python_writes_them():
+    done = here("shell", TINY, stdin="barecommand()\none_arg_int_result_int(42)\nexit()\nspeed\n")
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "42\n", "")
+
+
+def test_brackets_that_set_no_limits_are_pointed_out(tmp_path):
+    program = tmp_path / "lamp.py"
+    program.write_text(
+        "import sys\n"
+        "from typing import Annotated\n"
+        "from iotkit.host import Device, run\n"
+        "from iotkit.transports.process import Streams\n"
+        "class Lamp(Device):\n"
+        "    good: Annotated[int, 'How bright [0..255]'] = 0\n"
+        "    bad: Annotated[int, 'How bright [0-255]'] = 0\n"
+        "run(Lamp(), Streams(sys.stdin.buffer, sys.stdout.buffer, 'pipe'))\n"
+    )
+    told = iotkit("info", f"exec:{sys.executable} {program}").stdout
+    assert told.endswith("Brackets that are just text, and set no limits\n  bad  [0-255]\n")
 
 
 def test_the_shell_ends_when_the_device_is_gone(rude):
@@ -645,3 +666,4 @@ def test_a_real_lab_asks_nobody_about_news(tmp_path, monkeypatch):
             session.mount(server, HTTPAdapter(max_retries=Retry(connect=7, backoff_factor=0.1)))
             page = session.get(f"{server}/lab?token=secret", timeout=PATIENCE).text
         assert re.search(r'"news":\s*\{"disabled":\s*true\}', page)
+        assert "@jupyterlab/apputils-extension:announcements" in page

@@ -183,9 +183,9 @@ def test_any_help_text_gives_a_function(text):
 
 def test_a_wrong_number_of_arguments_is_a_type_error_that_says_what_it_takes():
     function = Function("turn", (Argument("ms", Type.INT), Argument("side", Type.STR)))
-    with pytest.raises(BadType, match=r"^turn\(\) takes 2 \(ms: int, side: str\), but 1 given$"):
+    with pytest.raises(BadType, match=r"^turn\(\) takes 2 \(ms: int, side: str\); it was given 1$"):
         function.check([5])
-    with pytest.raises(BadType, match=r"^stop\(\) takes none, but 1 given$"):
+    with pytest.raises(BadType, match=r"^stop\(\) takes no argument; it was given 1$"):
         Function("stop").check([5])
 
 

@@ -19,6 +19,7 @@ BUILTINS = {
     "DeviceDisconnected": ConnectionError,
     "DeviceReset": ConnectionError,
     "DeviceNotFound": LookupError,
+    "NotOnNetwork": ImportError,
     "PortBusy": PermissionError,
     "BadTarget": ValueError,
 }

@@ -139,7 +139,7 @@ def test_an_attribute_without_a_usable_type_is_an_error_at_once(hint):
 
 
 def test_a_function_without_hints_is_an_error_at_once():
-    with pytest.raises(TypeError, match=r"^Bad\.go needs type hints"):
+    with pytest.raises(TypeError, match=r"^Bad.go, argument how, needs type hints"):
 
         class Bad(Device):
             @function

@@ -10,7 +10,15 @@ import iotkit
 
 PUBLIC = [
     *("BadTarget", "BadType", "BadValue", "Device", "DeviceDisconnected", "DeviceError"),
-    *("DeviceNotFound", "DeviceReset", "DeviceTimeout", "IotkitError", "OutOfRange", "PortBusy"),
+    *(
+        "DeviceNotFound",
+        "DeviceReset",
+        "DeviceTimeout",
+        "IotkitError",
+        "NotOnNetwork",
+        "OutOfRange",
+        "PortBusy",
+    ),
     *("ProtocolError", "ReadOnly", "UnknownName"),
     *("connect", "discover", "find", "link_of", "serve"),
 ]

@@ -120,7 +120,7 @@ def test_a_name_that_is_not_there_is_an_import_error_that_says_which_are(unique_
     with serving(unique_name):
         assert unique_name in dir(local())  # the network has been listened to
         began = time.monotonic()
-        with pytest.raises(ImportError, match=f"did you mean '{unique_name}'"):
+        with pytest.raises(iotkit.NotOnNetwork, match=f"did you mean '{unique_name}'"):
             getattr(local(), f"{unique_name}x")
         assert time.monotonic() - began < 3.5
         with pytest.raises(iotkit.DeviceNotFound, match=unique_name):

@@ -105,7 +105,7 @@ def test_a_port_on_which_nobody_speaks_is_a_timeout(monkeypatch):
     monkeypatch.setattr(greeting, "HELLO_TIMEOUT", 0.05)
     here, there = pair("quiet")
     with there:
-        assert "quiet is busy, or not there" in fault(TimeoutError, lambda: SerialLink(here))
+        assert "quiet does not answer as a device" in fault(TimeoutError, lambda: SerialLink(here))
         assert b"devinfo" not in there.read()
 
 
