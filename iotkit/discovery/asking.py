@@ -20,7 +20,8 @@ from zeroconf.const import _CLASS_IN, _FLAGS_QR_QUERY, _MDNS_ADDR, _MDNS_PORT, _
 
 from .network import SERVICE_TYPE
 
-ANSWER_TIME = 0.25  # seconds: responders answer such a question at once
+ASKED = 3  # times, as probes are (RFC 6762, section 8.1): a packet may be lost
+ANSWER_TIME = 0.25  # seconds for each: responders answer such a question at once
 
 
 async def taken_names(addresses: list[str]) -> set[str]:
@@ -41,8 +42,10 @@ async def taken_names(addresses: list[str]) -> set[str]:
         transports.append(transport)
         sock = transport.get_extra_info("socket")
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(address))
-        transport.sendto(packet, (_MDNS_ADDR, _MDNS_PORT))
-    await asyncio.sleep(ANSWER_TIME)
+    for _ in range(ASKED):
+        for transport in transports:
+            transport.sendto(packet, (_MDNS_ADDR, _MDNS_PORT))
+        await asyncio.sleep(ANSWER_TIME)
     for transport in transports:
         transport.close()
     return names
