@@ -73,7 +73,6 @@ class Line:
 
     def __init__(self, transport: Transport) -> None:
         self.name = transport.name
-        self.banner: Banner | None = None
         self.heard = threading.Event()  # something has come
         self.started = threading.Event()  # a banner has come
         self._transport = transport
@@ -208,14 +207,13 @@ class Line:
             self._broken = error  # the reading thread ends it all
 
     def _keep_alive(self) -> None:
-        idle = self._ping_each and not self._out
-        if idle and time.monotonic() > self._sent_at + self._ping_each:
+        due = self._ping_each and time.monotonic() > self._sent_at + self._ping_each
+        if due and self._end.has_room_for("ping"):  # a long action may be out meanwhile
             self._try(_Question("ping", _nothing, self._ping_each, 1, True, None))
 
     def _handle(self, event: object) -> _Told:
         match event:
             case Banner():
-                self.banner = event
                 self.started.set()
                 return self._restarted()
             case Garbage(text):
