@@ -5,6 +5,10 @@
 
         brightness: Annotated[int, "How bright [0..255]"] = 80
 
+        @event
+        def touched(self, times: int) -> None:
+            "Somebody touched it"
+
         @property
         def temperature(self) -> float:
             "At the lamp [C]"
@@ -17,9 +21,13 @@
     iotkit.serve(Lamp())
 
 Annotated attributes and properties are the device's attributes (a property without a setter
-is read-only), decorated methods its functions; names that begin with `_` are private. The hints
-are the types, the docstrings the help, whose bracket suffix (docs/serial-protocol.md)
+is read-only), decorated methods its functions and events; names that begin with `_` are private.
+The hints are the types, the docstrings the help, whose bracket suffix (docs/serial-protocol.md)
 gives limits and units.
+
+Who follows the lamp hears at once when its code sets `self.brightness`, or raises the event by
+`self.touched(2)`. A property is read again and again while somebody follows it, and at once after
+`self.changed("temperature")`.
 """
 
 from __future__ import annotations
@@ -30,10 +38,12 @@ import threading
 import typing
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import wraps
 from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_origin
 
-from .description import Argument, Attribute, Description, Function, is_identifier
+from .description import Argument, Attribute, Description, Event, Function, is_identifier
 from .errors import BadValue, DeviceError, IotkitError
+from .links import Change
 from .links.local import LocalLink
 from .offering import offer
 from .transports import Transport
@@ -51,6 +61,25 @@ def function(method: Method) -> Method:
     return method
 
 
+def event(method: Method) -> Method:
+    """Make a method an event of the device, with one value or none; to call it raises the event.
+
+    What its body does is done first. A call with a wrong value raises BadType or BadValue.
+    """
+
+    @wraps(method)
+    def raised(self: Device, *args: Any, **kwargs: Any) -> None:
+        given = inspect.signature(method).bind(self, *args, **kwargs)
+        value = self._description.events[method.__name__].value
+        told = value.check(given.args[1]) if value else None
+        method(self, *args, **kwargs)
+        for hosted in self._hosts:
+            hosted.tell(method.__name__, told)
+
+    raised.__iotkit_event__ = True  # type: ignore[attr-defined]
+    return typing.cast(Method, raised)
+
+
 class Device:
     """The base class of devices written in Python.
 
@@ -64,20 +93,37 @@ class Device:
 
     specifier = ""
     _description: ClassVar[Description]
+    _plain: ClassVar[frozenset[str]] = frozenset()  # the attributes that are no properties
+    _hosts: tuple[Hosted, ...] = ()  # who serve it now
 
     def __init_subclass__(cls, id: str = "") -> None:  # noqa: A002
         super().__init_subclass__()
-        attributes, functions = list(_attributes(cls)), list(_functions(cls))
+        attributes, functions, events = list(_attributes(cls)), list(_functions(cls)), _events(cls)
         known = Description.of(
-            id or cls.__name__.strip("_").lower(), attributes, functions, help=_text(cls)
+            id or cls.__name__.strip("_").lower(), attributes, functions, events, help=_text(cls)
         )
-        for name in [a.name for a in attributes] + [f.name for f in functions]:
-            if name not in known.attributes and name not in known.functions:
+        names = (
+            [a.name for a in attributes] + [f.name for f in functions] + [e.name for e in events]
+        )
+        for name in names:
+            if not any(name in kind for kind in (known.attributes, known.functions, known.events)):
                 raise TypeError(f"{cls.__name__}.{name}: no device can have that name")
         cls._description = known
         for member in attributes:
             if not hasattr(cls, member.name):
                 setattr(cls, member.name, member.type.python())
+        members = dict(_members(cls))
+        cls._plain = frozenset(n for n in known.attributes if not isinstance(members[n], property))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if name in self._description.attributes:
+            self.changed(name)
+
+    def changed(self, name: str) -> None:
+        """Tell all who follow the attribute `name` that its value may be a new one."""
+        for hosted in self._hosts:
+            hosted.changed(name)
 
     def on_close(self) -> None:
         """Do what is to be done when the device is let go of: stop motors, end waits."""
@@ -89,6 +135,7 @@ class Hosted:
     def __init__(self, device: Device) -> None:
         self._device = device
         self._turn = threading.Lock()  # so that hosts at once read and set one after the other
+        self._link: LocalLink | None = None
         self.rename(device.specifier)
 
     def rename(self, specifier: str) -> None:
@@ -102,10 +149,10 @@ class Hosted:
 
     def get(self, name: str) -> Value:
         """Return an attribute's value; raises DeviceError where the device's code fails."""
-        member = self.description.attributes[name]
+        if name in self._device._plain:
+            return self._read(name)
         with self._turn:
-            value: Value = self._run(name, lambda: _own(member.type, getattr(self._device, name)))
-        return value
+            return self._read(name)
 
     def set(self, name: str, value: Value) -> None:
         """Set an attribute; raises DeviceError where the device's code fails."""
@@ -123,12 +170,54 @@ class Hosted:
         given: Value | None = self._run(f"{name}()", work)
         return given
 
+    def listen(self, link: LocalLink) -> None:
+        """Tell the link's newsroom of the device's events and changes from now on."""
+        self._link = link
+        self._device._hosts = (*self._device._hosts, self)
+
+    def pushes(self, name: str) -> bool:
+        """Whether the device tells of each change of the attribute by itself."""
+        return name in self._device._plain
+
+    def changed(self, name: str) -> None:
+        """Tell of an attribute that the device's own code has changed.
+
+        A property is read in another thread: this one may hold what the property waits for.
+        """
+        if self._link is not None and self._link.newsroom.follows(name):
+            self._link.refresh(name)
+
+    def push(self, name: str) -> None:
+        """Tell of an attribute that is no property now."""
+        while True:
+            value = getattr(self._device, name)
+            self.tell(name, self._reading(name))
+            if getattr(self._device, name) is value:
+                return  # else another thread has set it, and may have told, between these lines
+
+    def tell(self, name: str, change: Change) -> None:
+        """Tell of an attribute or event."""
+        if self._link is not None:
+            self._link.newsroom.tell(name, change)
+
     def close(self) -> None:
         """Let the device end what is still going on."""
+        self._device._hosts = tuple(one for one in self._device._hosts if one is not self)
         try:
             self._device.on_close()
         except Exception:
             _log.exception("on_close() of %s failed", self.description.id)
+
+    def _reading(self, name: str) -> Change:
+        try:
+            return self._read(name)
+        except IotkitError as error:
+            return error
+
+    def _read(self, name: str) -> Value:
+        type_ = self.description.attributes[name].type
+        value: Value = self._run(name, lambda: _own(type_, getattr(self._device, name)))
+        return value
 
     def _run(self, what: str, work: Callable[[], Any]) -> Any:
         try:
@@ -191,6 +280,21 @@ def _functions(cls: type) -> Iterator[Function]:
         yield Function(name, args, given, _text(member))
 
 
+def _events(cls: type) -> list[Event]:
+    events = []
+    for name, member in _members(cls):
+        if hasattr(member, "__iotkit_event__"):
+            hints = typing.get_type_hints(member)
+            parameters = list(inspect.signature(member).parameters)[1:]
+            if len(parameters) > 1:
+                raise TypeError(f"{cls.__name__}.{name}: an event has one value, or none")
+            values = [
+                Argument(p, _type(cls, f"{name}, value {p},", hints.get(p))) for p in parameters
+            ]
+            events.append(Event(name, values[0] if values else None, _text(member)))
+    return events
+
+
 def _members(cls: type) -> Iterator[tuple[str, Any]]:
     """Yield all members in the order of their definition, base classes first."""
     found: dict[str, Any] = {}
@@ -217,4 +321,4 @@ def _marked_read_only(member: Attribute) -> str:
     return f"{member.summary} [{inside}]".lstrip()
 
 
-__all__ = ["Device", "Hosted", "function", "run"]
+__all__ = ["Device", "Hosted", "event", "function", "run"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import Any
@@ -13,11 +14,12 @@ from .errors import (
     DeviceDisconnected,
     DeviceError,
     DeviceTimeout,
+    IotkitError,
     OutOfRange,
     ReadOnly,
 )
-from .links import Link
-from .protocol import Call, DeviceEnd, Get, Rename, Request, Set
+from .links import Change, Following, Link
+from .protocol import Call, DeviceEnd, Get, Rename, Request, Set, Watch
 from .transports import Transport
 
 GRACE = 0.5  # seconds for answers that are under way when the host ends
@@ -51,9 +53,14 @@ class _Offer:
         self._lock = threading.RLock()  # a future that is done already answers at once
         self._pending: set[Future[Any]] = set()
         self._deaf = False  # the host takes no answers any more
+        self._watches: deque[Watch] = deque()  # those that wait to be carried out
+        self._watching = threading.Lock()
+        self._following: dict[str, Following] = {}
 
     def run(self) -> None:
         """Answer until the transport is closed."""
+        known = self._link.description
+        events = [self._link.follow(name, self._raised) for name in known.events]
         try:
             with self._lock:
                 self._end.start()
@@ -63,12 +70,20 @@ class _Offer:
                 with self._lock:
                     self._end.receive(data)
                     self._begin()
+                self._watch()
         except DeviceDisconnected:
             wait(self._pending, GRACE)  # a pipe may still take the answers
+        finally:
+            for following in (*events, *self._following.values()):
+                following.close()
 
     def _begin(self) -> None:
         """Begin what has been asked for, and send what is answered."""
         while request := self._end.next_request():
+            if isinstance(request, Watch):
+                self._end.answer(request)
+                self._watches.append(request)
+                continue
             future = self._ask(request)
             self._pending.add(future)
             future.add_done_callback(self._answers(request))
@@ -96,12 +111,51 @@ class _Offer:
                     self._end.answer(request, future.result())
                 else:
                     self._end.refuse(request, *_refusal(error))
-                try:
-                    self._begin()  # a plain line may have waited for this answer
-                except DeviceDisconnected:
-                    self._deaf = True
+                self._begin_if_heard()  # a plain line may have waited for this answer
+            self._watch()
 
         return answer
+
+    def _begin_if_heard(self) -> None:
+        try:
+            self._begin()
+        except DeviceDisconnected:
+            self._deaf = True
+
+    # News. Nobody who holds the lock may follow, or end that: who tells news holds a lock of the
+    # link's, and then wants this one.
+
+    def _watch(self) -> None:
+        """Carry out what has been asked for, one after the other."""
+        while self._watches:
+            with self._watching:
+                if not self._watches:
+                    return
+                watch = self._watches.popleft()
+                name = watch.attribute.name
+                before = self._following.pop(name, None)
+                if watch.milliseconds:
+                    self._following[name] = self._link.follow(
+                        name, self._heard, watch.milliseconds / 1000
+                    )
+                if before:
+                    before.close()
+
+    def _heard(self, name: str, change: Change, at: float) -> None:  # noqa: ARG002 - see Heard
+        attribute = self._link.description.attributes[name]
+        with self._lock:
+            if isinstance(change, IotkitError):
+                self._end.no_news(attribute, *_refusal(change)[::2])
+            elif change is not None:
+                self._end.news(attribute, change)
+            self._begin_if_heard()
+
+    def _raised(self, name: str, change: Change, at: float) -> None:  # noqa: ARG002 - see Heard
+        if isinstance(change, IotkitError):
+            return
+        with self._lock:
+            self._end.raised(self._link.description.events[name], change)
+            self._begin_if_heard()
 
     def _send(self) -> None:
         if data := self._end.data_to_send():

@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from ..description import Description
 from ..errors import DeviceError
 from ..types import Value
+from .news import Change, Following, Heard, Newsroom
 
 TIMEOUT = 2.0  # seconds for a get or a set: a long line at 9600 baud, and as much again
 CALL_TIMEOUT = 30.0  # seconds for a function: v1 firmware answers when the robot has arrived
@@ -35,6 +36,7 @@ class Link(ABC):
 
     target: str
     description: Description
+    newsroom: Newsroom
     identity: str = ""
     never_waits: bool = False
 
@@ -67,6 +69,22 @@ class Link(ABC):
         refused.set_exception(DeviceError(f"{self.description.id} can't be renamed", 404))
         return refused
 
+    def follow(self, name: str, heard: Heard, period: float = 0.0) -> Following:
+        """Have `heard` called with the news of an attribute or event, until `close()`.
+
+        `heard(name, change, time)` is called in a thread of the link's: it must be quick, and
+        never wait for the device. `change` is a value (None for an event without one), or the
+        IotkitError why there is none; `time` is when it came here, in seconds since the epoch.
+        Of an attribute, the first call comes as soon as the value is known, then one for each
+        change, but at most one in `period` seconds: the newest wins, and the last one always
+        comes. When the device is gone for good, the last call has DeviceDisconnected.
+
+        However many follow, the device itself is asked once. What doesn't push is asked
+        for again and again, at a rate that leaves the line free for others.
+        """
+        event = name in self.description.events and name not in self.description.attributes
+        return self.newsroom.follow(name, heard, period, event=event)
+
     @property
     @abstractmethod
     def closed(self) -> bool:
@@ -75,3 +93,6 @@ class Link(ABC):
     @abstractmethod
     def close(self) -> None:
         """Let go of the device; what is unanswered ends with DeviceDisconnected."""
+
+
+__all__ = ["CALL_TIMEOUT", "TIMEOUT", "Change", "Following", "Heard", "Link", "Newsroom"]

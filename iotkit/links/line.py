@@ -73,6 +73,10 @@ class Line:
 
     def __init__(self, transport: Transport) -> None:
         self.name = transport.name
+        # What the device says unasked; in the reading thread, so these must not wait.
+        self.on_news: Callable[[News], None] = _nothing
+        self.on_restart: Callable[[], None] = _nothing
+        self.on_gone: Callable[[IotkitError], None] = _nothing
         self.heard = threading.Event()  # something has come
         self.started = threading.Event()  # a banner has come
         self._transport = transport
@@ -133,7 +137,7 @@ class Line:
                 self._waiting[background].append(question)
                 self._next()
                 return question.future
-        _tell([(question, self._gone)])
+        self._tell([(question, self._gone)])
         return question.future
 
     def close(self, reason: IotkitError | None = None) -> None:
@@ -147,7 +151,8 @@ class Line:
             for queue in self._waiting:
                 queue.clear()
         self._transport.close()
-        _tell([(question, self._gone) for question in unanswered])
+        self._tell([(question, self._gone) for question in unanswered])
+        self.on_gone(self._gone)
         if threading.current_thread() is not self._thread:
             self._thread.join()
 
@@ -172,7 +177,14 @@ class Line:
             done += self._overdue()
             self._next()
             self._keep_alive()
-        _tell(done)
+        self._tell(done)
+
+    def _tell(self, told: _Told) -> None:
+        for what, outcome in told:
+            if isinstance(what, _Question):
+                _answer(what, outcome)
+            else:
+                what(outcome)
 
     # What follows is called with the lock held, and returns whom to tell what, to be told
     # without it: a future's callbacks may ask again.
@@ -215,7 +227,7 @@ class Line:
         match event:
             case Banner():
                 self.started.set()
-                return self._restarted()
+                return [*self._restarted(), (lambda _: self.on_restart(), None)]
             case Garbage(text):
                 _log.debug("%s sent %s", self.name, text)
                 for question in self._out.values():
@@ -224,6 +236,8 @@ class Line:
                 self._repeat(key)
             case News(key=key) if key in self._out:
                 self._part(self._out[key], event)
+            case News(key=0):
+                return [(self.on_news, event)]
             case Reply(key=key) if key in self._out:
                 return self._answered(self._out.pop(key), event)
         return []
@@ -284,21 +298,20 @@ class Line:
         return done
 
 
-_Told = list[tuple[_Question, Any]]
+_Told = list[tuple[_Question | Callable[[Any], None], Any]]
 
 
-def _nothing(_: Reply) -> None:
-    """Make nothing of the answer."""
+def _nothing(*_: object) -> None:
+    """Make nothing of it."""
 
 
-def _tell(told: _Told) -> None:
-    for question, outcome in told:
-        if not question.taken():
-            continue
-        if isinstance(outcome, IotkitError):
-            question.future.set_exception(copy(outcome))  # to raise one adds a traceback to it
-        else:
-            question.future.set_result(outcome)
+def _answer(question: _Question, outcome: Any) -> None:
+    if not question.taken():
+        return
+    if isinstance(outcome, IotkitError):
+        question.future.set_exception(copy(outcome))  # to raise one adds a traceback to it
+    else:
+        question.future.set_result(outcome)
 
 
 def _lost(name: str, question: _Question) -> IotkitError:

@@ -10,10 +10,13 @@ from functools import partial
 from typing import Any, Protocol
 
 from ..description import Description
-from ..errors import DeviceDisconnected
+from ..errors import IotkitError
 from ..types import Value
-from . import Link
+from . import Link, Newsroom
+from .news import gone
+from .polling import Poller
 
+SAMPLING = 0.01  # seconds at least between two readings of what doesn't tell of its changes
 MAX_CALLS = 8  # functions at work at once; the next one waits
 
 
@@ -35,6 +38,15 @@ class Hosted(Protocol):
 
     def rename(self, specifier: str) -> None:
         """Have this specifier from now on."""
+
+    def pushes(self, name: str) -> bool:
+        """Whether it tells of each change of the attribute by itself."""
+
+    def push(self, name: str) -> None:
+        """Tell of such an attribute now."""
+
+    def listen(self, link: LocalLink) -> None:
+        """Tell the link's newsroom of events and changes from now on."""
 
     def close(self) -> None:
         """End what is still going on."""
@@ -61,6 +73,10 @@ class LocalLink(Link):
         self._values = ThreadPoolExecutor(1, f"iotkit {self.description.id}")
         self._calls: deque[Callable[[], None]] = deque()
         self._workers = 0
+        self.newsroom = Newsroom(self)
+        name = f"iotkit watch {self.description.id}"
+        self._sampler = Poller(name, self._sample, self.newsroom, period=SAMPLING)
+        hosted.listen(self)
 
     def get(self, name: str, *, background: bool = False) -> Future[Value]:  # noqa: ARG002
         """Read an attribute; see Link.get."""
@@ -100,7 +116,38 @@ class LocalLink(Link):
         self._hosted.close()
         self._values.shutdown(wait=False)
         for future in lost:
-            future.set_exception(self._gone())
+            future.set_exception(gone(self.target))
+        self.newsroom.close(gone(self.target))
+        self._sampler.close()
+
+    # The source of the newsroom: the device tells of most changes itself; the rest is sampled.
+
+    def begin(self, name: str, period: float) -> None:
+        """Begin to tell of an attribute; see Source.begin."""
+        if self._hosted.pushes(name):
+            self.refresh(name)
+        else:
+            self._sampler.begin(name, period)
+
+    def end(self, name: str) -> None:
+        """End it; see Source.end."""
+        self._sampler.end(name)
+
+    def refresh(self, name: str) -> None:
+        """Tell of an attribute now; see Source.refresh."""
+        if self._hosted.pushes(name):
+            self._hosted.push(name)
+        else:
+            self._sampler.hurry(name)
+
+    def _sample(self, name: str) -> Future[Value]:
+        """Read an attribute in the sampler's own thread, for it is asked for very often."""
+        sampled: Future[Any] = Future()
+        try:
+            sampled.set_result(self._hosted.get(name))
+        except IotkitError as error:
+            sampled.set_exception(error)
+        return sampled
 
     def _begin(
         self, start: Callable[[Callable[[], None]], object], work: Callable[..., Any], *args: object
@@ -111,7 +158,7 @@ class LocalLink(Link):
                 self._pending.add(future)
                 start(partial(self._run, future, partial(work, *args)))
                 return future
-        future.set_exception(self._gone())
+        future.set_exception(gone(self.target))
         return future
 
     def _beside(self, work: Callable[[], None]) -> None:
@@ -150,6 +197,3 @@ class LocalLink(Link):
             future.set_result(result)
         else:
             future.set_exception(error)
-
-    def _gone(self) -> DeviceDisconnected:
-        return DeviceDisconnected(f"{self.target} is closed")

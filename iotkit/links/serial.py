@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 
 from ..description import is_identifier
-from ..errors import BadValue, DeviceError, IotkitError, OutOfRange, ProtocolError, ReadOnly
-from ..protocol import Reply
+from ..errors import (
+    BadValue,
+    DeviceDisconnected,
+    DeviceError,
+    DeviceTimeout,
+    IotkitError,
+    OutOfRange,
+    ProtocolError,
+    ReadOnly,
+)
+from ..protocol import EVENT_NEWS, NO_NEWS, VALUE_NEWS, News, Reply
 from ..transports import TICK, Transport
 from ..types import Type, Value, shown
-from . import CALL_TIMEOUT, TIMEOUT, Link
+from . import CALL_TIMEOUT, TIMEOUT, Link, Newsroom
 from .greeting import greet
 from .introspection import introspect
 from .line import Line
+from .polling import Poller
 
 TRIES = 3  # of what may be asked twice
+POLL_PERIOD = 0.05  # seconds at least between two questions for the same attribute (version 1)
+# Seconds, for each attribute that is followed, between two questions for the same one, to a device
+# that pushes: so it is noticed when it falls silent, and news that arrived damaged is made up for.
+HEARTBEAT = 1.0
+LONGEST_WATCH = 65.535  # seconds
 
-_TEXTS = (Type.STR, Type.ANY)
+_log = logging.getLogger(__name__)
 
 
 class SerialLink(Link):
@@ -39,11 +55,21 @@ class SerialLink(Link):
         self.target = transport.name
         self._timeout, self._call_timeout = timeout, call_timeout
         self._line = Line(transport)
+        self.newsroom = Newsroom(self)
         try:
             self.description = introspect(self._line, greet(self._line, transport), timeout)
             if self.description.deadman_ms:
                 # Twice in the time, and a bit: one of them may be lost.
                 self._line.ping_each(max(self.description.deadman_ms / 1000 / 2.5, TICK))
+            self._poller = Poller(
+                f"iotkit poll {self.description.id}",
+                lambda name: self.get(name, background=True),
+                self.newsroom,
+                period=POLL_PERIOD,
+            )
+            self._pace = transport.pace
+            self._line.on_news, self._line.on_restart = self._heard, self.newsroom.renew
+            self._line.on_gone = self.newsroom.close
         except BaseException:
             self._line.close()
             raise
@@ -134,6 +160,60 @@ class SerialLink(Link):
     def close(self) -> None:
         """Close the transport; see Link.close."""
         self._line.close()
+        self._poller.close()
+
+    # The source of the newsroom: a device of version 2 pushes, one of version 1 is asked again
+    # and again.
+
+    def begin(self, name: str, period: float) -> None:
+        """Begin to tell of an attribute; see Source.begin."""
+        if not self._line.framed:
+            self._poller.begin(name, period)
+            return
+        milliseconds = round(min(max(period, self._pace), LONGEST_WATCH) * 1000)
+        self._watch(name, milliseconds).add_done_callback(lambda done: self._watched(name, done))
+        beat = HEARTBEAT * len(self.newsroom.attributes())
+        self._poller.begin(name, beat, beat)
+
+    def end(self, name: str) -> None:
+        """End it; see Source.end."""
+        self._poller.end(name)
+        if self._line.framed and not self.closed:
+            self._watch(name, 0)
+
+    def refresh(self, name: str) -> None:
+        """Ask for an attribute now; see Source.refresh."""
+        self._poller.hurry(name)
+
+    def _watch(self, name: str, milliseconds: int) -> Future[str]:
+        return self._line.ask(
+            f"watch {name} {milliseconds}",
+            lambda reply: self._data(reply, f"to tell of {name}"),
+            timeout=self._timeout,
+            tries=TRIES,
+        )
+
+    def _watched(self, name: str, done: Future[str]) -> None:
+        """Ask for an attribute again and again where the device has no room to watch it."""
+        if isinstance(done.exception(), DeviceError) and self.newsroom.follows(name):
+            self._poller.begin(name, POLL_PERIOD)
+
+    def _heard(self, news: News) -> None:
+        """Take in what the device has said unasked; what makes no sense is dropped."""
+        name, data = news.message, news.data
+        known = self.description
+        try:
+            if news.status == VALUE_NEWS and name in known.attributes:
+                self.newsroom.tell(name, self._value(name, known.attributes[name].type, data))
+            elif news.status == EVENT_NEWS and name in known.events:
+                value = known.events[name].value
+                told = self._value(f"the event {name}", value.type, data) if value else None
+                self.newsroom.tell(name, told)
+            elif news.status == NO_NEWS and name in known.attributes:
+                status, _, words = data.partition(" ")
+                self.newsroom.tell(name, _failure(int(status), words))
+        except (IotkitError, ValueError) as error:
+            _log.debug("%s sent odd news: %s", self.target, error)
 
     def _data(self, reply: Reply, wish: str) -> str:
         """Return the reply's data; raises what fits, in words, where it is an error."""
@@ -152,8 +232,19 @@ class SerialLink(Link):
             ) from None
 
 
+def _failure(status: int, words: str) -> IotkitError:
+    """Return the error of a device that is itself behind something that offers it."""
+    if status == 504:
+        return DeviceTimeout(words)
+    return DeviceError(words, status)
+
+
 def _refusal(reply: Reply, words: str) -> IotkitError:
     """Return the error that a device of version 2 means."""
+    if (reply.status, reply.message) == (504, "No answer"):
+        return DeviceTimeout(words)
+    if (reply.status, reply.message) == (503, "Device gone"):
+        return DeviceDisconnected(words)
     if reply.status == 416:
         return OutOfRange(words, reply.data)
     if reply.status == 405:

@@ -17,8 +17,9 @@ from requests import PreparedRequest
 from ..description import Description
 from ..errors import DeviceDisconnected, DeviceError, IotkitError, ProtocolError
 from ..types import Type, Value
-from . import CALL_TIMEOUT, TIMEOUT, Link
+from . import CALL_TIMEOUT, TIMEOUT, Link, Newsroom
 from .http import Answer, HttpClient
+from .polling import Poller
 from .representation import MEDIA_TYPE, error_of, from_json, plain, to_json
 
 TRIES = 3  # of what may be asked twice
@@ -26,6 +27,7 @@ TRIES = 3  # of what may be asked twice
 WEB_TIMEOUT = TRIES * TIMEOUT + 1
 WEB_CALL_TIMEOUT = CALL_TIMEOUT + 5
 MAX_CALLS = 8  # functions at work at once; the next one waits
+POLL_PERIOD = 0.1  # seconds at least between two questions for the same attribute
 
 _TEXT = "text/plain; charset=utf-8"
 
@@ -53,8 +55,11 @@ class WebLink(Link):
         self._reads: dict[str, PreparedRequest] = {}
         self._workers: set[int] = set()
         self._values, self._polls, self._calls = map(self._pool, (1, 1, MAX_CALLS))
+        self.newsroom = Newsroom(self)
         try:
             self.description = self._introspect()
+            name = f"iotkit poll {self.description.id}"
+            self._poller = Poller(name, self._poll, self.newsroom, period=POLL_PERIOD)
         except BaseException:
             self.close()
             raise
@@ -92,6 +97,26 @@ class WebLink(Link):
         wait = threading.get_ident() not in self._workers
         for pool in (self._values, self._polls, self._calls):
             pool.shutdown(wait=wait)
+        self.newsroom.close(self._gone())
+        if hasattr(self, "_poller"):
+            self._poller.close()
+
+    # The source of the newsroom: version 1 is asked again and again.
+
+    def begin(self, name: str, period: float) -> None:
+        """Begin to tell of an attribute; see Source.begin."""
+        self._poller.begin(name, period)
+
+    def end(self, name: str) -> None:
+        """End it; see Source.end."""
+        self._poller.end(name)
+
+    def refresh(self, name: str) -> None:
+        """Ask for an attribute now; see Source.refresh."""
+        self._poller.hurry(name)
+
+    def _poll(self, name: str) -> Future[Value]:
+        return self.get(name, background=True)
 
     def _pool(self, size: int) -> ThreadPoolExecutor:
         def begin() -> None:

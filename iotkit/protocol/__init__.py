@@ -16,7 +16,7 @@ The device end:
 
     end = DeviceEnd(description)
     end.receive(port.read())
-    while request := end.next_request():     # Get, Set or Call, checked against the description
+    while request := end.next_request():     # Get, Set, Call …, checked against the description
         end.answer(request, value)           # or end.refuse(request, …)
     port.write(end.data_to_send())
 
@@ -25,15 +25,18 @@ docs/serial-protocol.md.
 """
 
 from .describing import described, fingerprint
-from .device_end import Call, DeviceEnd, Get, Rename, Request, Set
+from .device_end import Call, DeviceEnd, Get, Rename, Request, Set, Watch
 from .host_end import Banner, Damaged, Garbage, HostEnd, News, Reply, dialect
-from .lines import MAX_LINE
+from .lines import EVENT_NEWS, MAX_LINE, NO_NEWS, VALUE_NEWS
 
 RATES = (115200, 19200)  # bits a second: what boards speak, ours and original ones
 
 __all__ = [
+    "EVENT_NEWS",
     "MAX_LINE",
+    "NO_NEWS",
     "RATES",
+    "VALUE_NEWS",
     "Banner",
     "Call",
     "Damaged",
@@ -46,6 +49,7 @@ __all__ = [
     "Reply",
     "Request",
     "Set",
+    "Watch",
     "described",
     "dialect",
     "fingerprint",

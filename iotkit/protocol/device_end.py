@@ -10,16 +10,18 @@ from ..description import (
     V1_BUILTINS,
     Attribute,
     Description,
+    Event,
     Function,
     is_identifier,
 )
 from ..errors import BadType, IotkitError, OutOfRange, ReadOnly
-from ..types import Value
+from ..types import Type, Value
 from .describing import describe, fingerprint
 from .frames import NEWS_TAG, frame, is_frame, lost_its_head, unframe
-from .lines import MAX_LINE, Lines, text
+from .lines import EVENT_NEWS, MAX_LINE, NO_NEWS, VALUE_NEWS, Lines, text
 
 LONGEST_LINE = 4096  # bytes that a device in Python says it takes
+LONGEST_WATCH = 65535  # ms between two news of an attribute
 CANCEL = b"\x18"
 
 _BREAKS = re.compile(r"[\n\r\x00]")
@@ -33,6 +35,7 @@ _HELP = {
     "get": "get name:str -> value:T - The value of an attribute",
     "help": "help -> helptext:str - try 'help help', 'funcs' and 'attrs'",
     "describe": "describe -> - All attributes and functions, with their help",
+    "watch": "watch name:str ms:int -> - Tell news of an attribute, at most one each ms; 0 ends it",
     "rename": "rename specifier:str -> - Which one of its class this is; none to clear it",
 }
 
@@ -74,6 +77,14 @@ class Rename(Request):
     specifier: str
 
 
+@dataclass(frozen=True, slots=True)
+class Watch(Request):
+    """The host wants the news of `attribute`, at most one each `milliseconds`; 0 ends it."""
+
+    attribute: Attribute
+    milliseconds: int
+
+
 class DeviceEnd:
     """The conversation as the device sees it.
 
@@ -90,6 +101,7 @@ class DeviceEnd:
         self._received: deque[tuple[bytes, bool]] = deque()
         self._unanswered: list[Request] = []
         self._framed = False  # a good frame has come
+        self._listens = False  # the host knows of news
         self._out = bytearray()
 
     def start(self) -> None:
@@ -125,6 +137,26 @@ class DeviceEnd:
         """Answer with an error; `message` and `data` are for people."""
         self._finish(request, status, message, data)
 
+    def news(self, attribute: Attribute, value: Value) -> None:
+        """Tell the value of a watched attribute; as a fault where its type can't carry it."""
+        try:
+            data = attribute.type.format(attribute.type.check(value))
+        except IotkitError as error:
+            self.no_news(attribute, 500, str(error))
+        else:
+            self._unasked(VALUE_NEWS, attribute.name, data)
+
+    def no_news(self, attribute: Attribute, status: int, reason: str) -> None:
+        """Tell why the value of an attribute that the host watches is not known."""
+        self._unasked(NO_NEWS, attribute.name, f"{status} {reason}")
+
+    def raised(self, event: Event, value: Value | None) -> None:
+        """Tell of an event, if the host is one that knows of such things."""
+        if self._listens:
+            carried = event.value is not None and value is not None
+            data = event.value.type.format(value) if carried else "-"  # type: ignore[union-attr,arg-type]
+            self._unasked(EVENT_NEWS, event.name, data)
+
     def data_to_send(self) -> bytes:
         """Return, once, what is to be sent to the host."""
         data = bytes(self._out)
@@ -140,6 +172,9 @@ class DeviceEnd:
         line = f"{status}:{message}:{_BREAKS.sub(' ', data)}"
         self._out += frame(tag, line) if tag else f"{line}\r\n".encode("utf-8", "replace")
 
+    def _unasked(self, status: int, name: str, data: str) -> None:
+        self._send(NEWS_TAG if self._framed else None, status, name, data)
+
     def _held_up(self, line: bytes) -> bool:
         return not is_frame(line) and any(request.tag is None for request in self._unanswered)
 
@@ -149,7 +184,7 @@ class DeviceEnd:
             found = unframe(line)
             if found is None or found[0] == NEWS_TAG:
                 return self._refuse_damaged()
-            self._framed = True
+            self._framed = self._listens = True
             tag, line = found
         elif self._framed and lost_its_head(line):
             return self._refuse_damaged()
@@ -178,6 +213,8 @@ class DeviceEnd:
             self._describe(tag)
         elif command == "rename" and self._version >= 2:
             return self._rename(rest, tag)
+        elif command == "watch" and self._version >= 2:
+            return self._watch(rest, tag)
         elif command in V1_BUILTINS:
             self._send(tag, 200, *self._builtin(command))
         elif command in self.description.functions:
@@ -249,6 +286,20 @@ class DeviceEnd:
             if self._version < 2 and not isinstance(error, ReadOnly):
                 raise _Refused(500, "Bad Value", "-") from None
             raise _refusal(error) from None
+
+    def _watch(self, rest: str, tag: str | None) -> Watch:
+        name, blank, interval = rest.partition(" ")
+        if not blank:
+            raise _Refused(400, "Fail", _HELP["watch"].partition(" - ")[0])
+        attribute = self._attribute(name)
+        try:
+            milliseconds = int(Type.INT.parse(interval))
+        except IotkitError as error:
+            raise _refusal(error) from None
+        if not 0 <= milliseconds <= LONGEST_WATCH:
+            raise _Refused(416, "Out of range", f"0..{LONGEST_WATCH}")
+        self._listens = True
+        return Watch(attribute, milliseconds, tag=tag)
 
     def _rename(self, specifier: str, tag: str | None) -> Rename:
         if specifier and not is_identifier(specifier):

@@ -19,11 +19,13 @@ class Transport(ABC):
 
     `resets` tells that opening it may have restarted the board (see `Serial`); `rates` are those,
     in bits a second, of which one has to be found out, the first one set; else it is empty.
+    `pace` is the least time between two news of an attribute that it can well carry, in seconds.
     """
 
     name: str
     resets: bool = False
     rates: tuple[int, ...] = ()
+    pace: float = 0.001
 
     @abstractmethod
     def read(self) -> bytes:

@@ -25,6 +25,8 @@ class Serial(Transport):
     the system's own words; BadValue for a rate that would erase a board's program.
     """
 
+    pace = 0.015
+
     def __init__(self, port: str, baud: int | None = None) -> None:
         if baud == TOUCH_BAUD:
             raise BadValue(
