@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import inspect
 import keyword
-import re
-import sys
+import weakref
 from collections.abc import Callable
-from concurrent.futures import Future
 from types import TracebackType
-from typing import Any, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from . import opened
-from .description import Argument, Attribute, Function
-from .errors import BadType, ReadOnly, UnknownName, did_you_mean
+from .commands import all_names, begin_call, begin_set, signature, unknown, wait
+from .description import Attribute, Function
+from .errors import BadType, ReadOnly, UnknownName
 from .links import Link
-from .types import Type
 from .values import reading
+from .watching import Watch, call
 
-Result = TypeVar("Result")
+if TYPE_CHECKING:
+    from .aio import AsyncDevice
+
+GIVES_WAY = frozenset({"on"})  # a device's own name goes before these: lamps have an "on"
 
 
 class _DeviceClass(type):
@@ -42,16 +44,61 @@ class Device(metaclass=_DeviceClass):
 
     def __init__(self, link: Link) -> None:
         object.__setattr__(self, "_link", link)
+        object.__setattr__(self, "_watches", weakref.WeakSet())
 
     _link: Link
+    _watches: weakref.WeakSet[Watch]
 
     @property
     def devinfo(self) -> dict[str, Any]:
         """What the device says of itself: a dict with "devicename", "attrs" and "funcs"."""
         return self._link.description.to_devinfo()
 
+    def on(self, name: str, callback: Callable[..., Any], every: float = 0.0) -> Watch:
+        """Call `callback(value, time)` with all news of an attribute or event, from now on.
+
+        At once with an attribute's value, then at each change, but at most once in `every`
+        seconds. A callback may take fewer arguments. It runs in a thread of its own, a coroutine
+        function in the running event loop; while it is at work, newer news replaces older. What
+        it raises is printed, and doesn't end the news. `close()` of what this returns does, or
+        the end of its `with`, or `close()` of the device. Raises UnknownName, BadValue.
+
+        A device with a function or attribute of its own called `on` keeps that; this is then
+        `iotkit.Device.on(lamp, "brightness", show)`.
+        """
+        watch = self.watch(name, every)
+        call(watch, callback)
+        return watch
+
+    def watch(self, name: str, every: float = 0.0, keep: int = 1) -> Watch:
+        """Return the news of an attribute or event, to be waited for.
+
+            for distance, time in robot.watch("distance"):
+                …
+
+        At once an attribute's value, then each change, but at most one in `every` seconds; a
+        program that is slower gets the newest, or the last `keep`. It ends with its `close()`,
+        its `with`, or when nobody has it any more; `async for` works too. Raises UnknownName,
+        BadValue.
+        """
+        known = self._link.description
+        if name not in known.attributes and name not in known.events:
+            raise unknown(self._link, name, [*known.attributes, *known.events])
+        watch = Watch(self._link, name, every, keep)
+        self._watches.add(watch)
+        return watch
+
+    @property
+    def aio(self) -> AsyncDevice:
+        """The same to be awaited: `await robot.aio.get("speed")`, `await robot.aio.forward()`."""
+        from .aio import AsyncDevice  # which asyncio comes with
+
+        return AsyncDevice(self._link)
+
     def close(self) -> None:
         """Let go of the device; a second time does nothing."""
+        for watch in list(self._watches):
+            watch.close()
         self._link.close()
         opened.remove(self)
 
@@ -73,7 +120,8 @@ class Device(metaclass=_DeviceClass):
         return f"<{known.id} on {self._link.target}, {state}: {names}>"
 
     def __dir__(self) -> list[str]:
-        return ["close", "devinfo", *filter(_fits, _names(self))]
+        own = ["aio", "close", "devinfo", "on", "watch"]
+        return list(dict.fromkeys([*own, *filter(_fits, all_names(self._link))]))
 
     def __getitem__(self, name: str) -> Any:
         known = self._link.description
@@ -81,18 +129,13 @@ class Device(metaclass=_DeviceClass):
             return _read(self, known.attributes[name])
         if name in known.functions:
             return _method(known.functions[name]).__get__(self)
-        raise _unknown(self, name)
+        raise unknown(self._link, name)
 
     def __setitem__(self, name: str, value: Any) -> None:
-        known = self._link.description
-        if name in known.functions:
-            raise ReadOnly(f"{name} is a function: call it, as in {known.name}.{name}()")
-        if name not in known.attributes:
-            raise _unknown(self, name)
-        wait(self._link.set(name, known.attributes[name].check(value)))
+        wait(begin_set(self._link, name, value))
 
     def __contains__(self, name: object) -> bool:
-        return name in _names(self)
+        return name in all_names(self._link)
 
     __iter__ = None  # or Python would try robot[0]
 
@@ -101,13 +144,13 @@ class Device(metaclass=_DeviceClass):
         # before there is a link.
         if name.startswith("_"):
             raise UnknownName(f"a device object has no {name!r}")
-        raise _unknown(self, name)
+        raise unknown(self._link, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in vars(Device):
+        if name in vars(Device) and not _fits(name):
             raise ReadOnly(f"{name} is part of every device object and can't be set")
         if not _fits(name):
-            raise _unknown(self, name)
+            raise unknown(self._link, name)
         self[name] = value
 
     def __delattr__(self, name: str) -> None:
@@ -117,7 +160,7 @@ class Device(metaclass=_DeviceClass):
         raise BadType(f"{self._link.description.id} can't be copied or saved: connect to it again")
 
     def _ipython_key_completions_(self) -> list[str]:
-        return _names(self)
+        return all_names(self._link)
 
 
 def device_over(link: Link) -> Device:
@@ -139,36 +182,10 @@ def link_of(device: Device) -> Link:
     return device._link
 
 
-def wait(future: Future[Result]) -> Result:
-    """Return the future's result; Ctrl-C interrupts, and takes back what has not been sent."""
-    try:
-        while sys.platform == "win32":  # where a wait without end can't be interrupted
-            try:
-                return future.result(0.2)
-            except TimeoutError:
-                if future.done():
-                    raise
-        return future.result()
-    finally:
-        future.cancel()
-
-
-def _names(device: Device) -> list[str]:
-    known = device._link.description
-    return [*known.attributes, *known.functions]
-
-
-def _unknown(device: Device, name: str) -> UnknownName:
-    known, names = device._link.description, _names(device)
-    if name in names:
-        return UnknownName(f"{name!r} is no name for Python: write {known.name}[{name!r}]")
-    return UnknownName(f"{known.id} has no {name!r}{did_you_mean(str(name), names)}")
-
-
 def _fits(name: str) -> bool:
     """Whether `name` may be a property or method; else it is reached as robot[name]."""
     free = name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("_")
-    return free and name not in vars(Device)
+    return free and (name not in vars(Device) or name in GIVES_WAY)
 
 
 def _read(device: Device, attribute: Attribute) -> Any:
@@ -187,46 +204,14 @@ def _property(attribute: Attribute) -> property:
 
 
 def _method(function: Function) -> Callable[..., Any]:
-    signature = _signature(function)
-
-    def method(self: Device, *args: Any, **kwargs: Any) -> Any:
-        try:
-            bound = signature.bind(self, *args, **kwargs)
-        except TypeError as error:
-            raise BadType(f"{function.name}{signature_shown}: {error}") from None
-        values = function.check(list(bound.arguments.values())[1:])
-        return wait(self._link.call(function.name, values))
+    def method(self: Device, *args: Any, **named: Any) -> Any:
+        return wait(begin_call(self._link, function.name, args, named))
 
     method.__name__ = method.__qualname__ = function.name
     method.__doc__ = function.help
-    method.__signature__ = signature  # type: ignore[attr-defined]
-    method.__annotations__ = {
-        p.name: p.annotation for p in signature.parameters.values() if p.name != "self"
-    }
-    signature_shown = str(signature).replace("(self, ", "(").replace("(self)", "()")
+    called_with = signature(function)
+    itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    parameters = [itself, *called_with.parameters.values()]
+    method.__signature__ = called_with.replace(parameters=parameters)  # type: ignore[attr-defined]
+    method.__annotations__ = {p.name: p.annotation for p in called_with.parameters.values()}
     return method
-
-
-def _signature(function: Function) -> inspect.Signature:
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    parameters = [inspect.Parameter("self", kind)]
-    taken = {"self"}
-    for argument in function.args:
-        name = _parameter_name(argument, taken)
-        taken.add(name)
-        parameters.append(inspect.Parameter(name, kind, annotation=_annotation(argument)))
-    result = _annotation(function.result) if function.result else None
-    return inspect.Signature(parameters, return_annotation=result)
-
-
-def _parameter_name(argument: Argument, taken: set[str]) -> str:
-    name = re.sub("[^A-Za-z0-9_]", "_", argument.name)
-    if not name.isidentifier():
-        name = f"_{name}"
-    while name in taken or keyword.iskeyword(name):
-        name += "_"
-    return name
-
-
-def _annotation(argument: Argument) -> Any:
-    return Any if argument.type is Type.ANY else argument.type.python

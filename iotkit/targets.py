@@ -143,10 +143,23 @@ def _tcp(target: str) -> Any:
 
 
 def _web_link(url: str, timeout: float | None, identity: str = "") -> Link:
-    from .links.web import WebLink
+    """Return a link by the service's channel, or by version 1 of the web API where it has none."""
+    from .links import channel
 
     _address(url)
-    link = WebLink(url, timeout=timeout) if timeout else WebLink(url)
+    url = url.rstrip("/")
+    transport = channel.open_channel(url)
+    link: Link
+    if transport is not None:
+        from .links.serial import SerialLink
+        from .links.web import WEB_CALL_TIMEOUT, WEB_TIMEOUT
+
+        link = SerialLink(transport, timeout=timeout or WEB_TIMEOUT, call_timeout=WEB_CALL_TIMEOUT)
+        link.identity = url
+    else:
+        from .links.web import WebLink
+
+        link = WebLink(url, timeout=timeout) if timeout else WebLink(url)
     link.identity = identity or link.identity
     return link
 

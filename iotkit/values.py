@@ -44,11 +44,16 @@ class StrReading(_Reading, str):
 _READINGS: dict[type, Any] = {int: IntReading, float: FloatReading, str: StrReading}
 
 
-def reading(value: Value, attribute: Attribute) -> Value:
-    """Return `value`, just read, with what `attribute` knows of it; a bool stays a plain bool."""
+def reading(value: Value, attribute: Attribute, at: float | None = None) -> Value:
+    """Return `value`, read just now or `at` a time, with what `attribute` knows of it.
+
+    A bool stays a plain bool.
+    """
     kind = _READINGS.get(type(value))
     if kind is None:
         return value
     read: Value = kind(value)
-    read.__dict__.update(__doc__=attribute.help, unit=attribute.limits.unit, time=time.time())
+    read.__dict__.update(
+        __doc__=attribute.help, unit=attribute.limits.unit, time=time.time() if at is None else at
+    )
     return read

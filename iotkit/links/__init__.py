@@ -18,6 +18,10 @@ from .news import Change, Following, Heard, Newsroom
 
 TIMEOUT = 2.0  # seconds for a get or a set: a long line at 9600 baud, and as much again
 CALL_TIMEOUT = 30.0  # seconds for a function: v1 firmware answers when the robot has arrived
+# Seconds, over the network. A server may itself ask its device three times, and should be the one
+# to say that it doesn't answer.
+WEB_TIMEOUT = 3 * TIMEOUT + 1
+WEB_CALL_TIMEOUT = CALL_TIMEOUT + 5
 
 
 class Link(ABC):
@@ -30,6 +34,8 @@ class Link(ABC):
     a name in the description. Each method returns at once; each future ends with a result or
     an IotkitError. With `background`, it waits until nobody else has something to ask.
 
+    `driven` tells that a program has set or called something.
+
     `never_waits` promises that asking takes no time even if the device has stopped listening;
     a serial port that takes no more data can hold up who writes to it.
     """
@@ -38,6 +44,7 @@ class Link(ABC):
     description: Description
     newsroom: Newsroom
     identity: str = ""
+    driven: bool = False
     never_waits: bool = False
 
     def identify(self) -> str:
@@ -95,4 +102,14 @@ class Link(ABC):
         """Let go of the device; what is unanswered ends with DeviceDisconnected."""
 
 
-__all__ = ["CALL_TIMEOUT", "TIMEOUT", "Change", "Following", "Heard", "Link", "Newsroom"]
+__all__ = [
+    "CALL_TIMEOUT",
+    "TIMEOUT",
+    "WEB_CALL_TIMEOUT",
+    "WEB_TIMEOUT",
+    "Change",
+    "Following",
+    "Heard",
+    "Link",
+    "Newsroom",
+]

@@ -17,15 +17,12 @@ from requests import PreparedRequest
 from ..description import Description
 from ..errors import DeviceDisconnected, DeviceError, IotkitError, ProtocolError
 from ..types import Type, Value
-from . import CALL_TIMEOUT, TIMEOUT, Link, Newsroom
+from . import WEB_CALL_TIMEOUT, WEB_TIMEOUT, Link, Newsroom
 from .http import Answer, HttpClient
 from .polling import Poller
 from .representation import MEDIA_TYPE, error_of, from_json, plain, to_json
 
 TRIES = 3  # of what may be asked twice
-# Seconds. The server may itself ask its device as often, and should be the one to say so.
-WEB_TIMEOUT = TRIES * TIMEOUT + 1
-WEB_CALL_TIMEOUT = CALL_TIMEOUT + 5
 MAX_CALLS = 8  # functions at work at once; the next one waits
 POLL_PERIOD = 0.1  # seconds at least between two questions for the same attribute
 

@@ -8,18 +8,24 @@ from ..errors import DeviceDisconnected
 from . import CHUNK, TICK, Transport
 
 CONNECT_TIMEOUT = 5.0  # seconds
-WRITE_TIMEOUT = 2.0  # seconds that the other end may leave what is sent unread
+PATIENCE = 2.0  # seconds that the other end may leave what is sent unread
 
 
 class Tcp(Transport):
-    """An open TCP socket."""
+    """An open TCP socket, of which `received` has been read already.
 
-    def __init__(self, sock: socket.socket, name: str) -> None:
+    The other end may leave what is sent unread for `patience` seconds.
+    """
+
+    def __init__(
+        self, sock: socket.socket, name: str, received: bytes = b"", patience: float = PATIENCE
+    ) -> None:
         self.name = name
+        self._received = received
         self._socket, self._writer = sock, sock.dup()  # each with a time-out of its own
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.settimeout(TICK)
-        self._writer.settimeout(WRITE_TIMEOUT)
+        self._writer.settimeout(patience)
 
     @classmethod
     def connect(cls, host: str, port: int) -> Tcp:
@@ -32,6 +38,9 @@ class Tcp(Transport):
 
     def read(self) -> bytes:
         """Return what has come; see Transport.read."""
+        if self._received:
+            data, self._received = self._received, b""
+            return data
         try:
             data = self._socket.recv(CHUNK)
         except TimeoutError:

@@ -21,8 +21,9 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 import iotkit
+from iotkit.commands import wait
 from iotkit.description import Argument, Attribute, Description, Function
-from iotkit.device import Device, device_over, link_of, wait
+from iotkit.device import Device, device_over, link_of
 from iotkit.host import Hosted
 from iotkit.links import Link
 from iotkit.links.local import LocalLink
@@ -444,7 +445,7 @@ def test_help_shows_the_device_and_no_machinery(probe):
 
 def test_dir_lists_names_that_can_be_written_after_a_dot(probe):
     assert dir(probe.robot) == sorted(
-        ["close", "devinfo", *Probe._description.attributes, *FUNCTIONS]
+        ["aio", "close", "devinfo", "on", "watch", *Probe._description.attributes, *FUNCTIONS]
     )
 
 

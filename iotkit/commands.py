@@ -1,0 +1,116 @@
+"""What a program wants of a device: checked against its description, and given to its link.
+
+The device's object and its awaitable twin (aio.py) both go through here.
+"""
+
+from __future__ import annotations
+
+import inspect
+import keyword
+import re
+import sys
+from collections.abc import Sequence
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from .description import Argument, Attribute, Function
+from .errors import BadType, ReadOnly, UnknownName, did_you_mean
+from .links import Link
+from .types import Type, Value
+
+Result = TypeVar("Result")
+
+
+def attribute(link: Link, name: str) -> Attribute:
+    """Return the attribute `name`; raises UnknownName."""
+    found = link.description.attributes.get(name)
+    if found is None:
+        raise unknown(link, name)
+    return found
+
+
+def begin_set(link: Link, name: str, value: Any) -> Future[None]:
+    """Begin to set an attribute; raises UnknownName, ReadOnly, BadType, BadValue, OutOfRange."""
+    known = link.description
+    if name in known.functions:
+        raise ReadOnly(f"{name} is a function: call it, as in {known.name}.{name}()")
+    checked = attribute(link, name).check(value)
+    link.driven = True
+    return link.set(name, checked)
+
+
+def begin_call(
+    link: Link, name: str, args: Sequence[Any], named: dict[str, Any]
+) -> Future[Value | None]:
+    """Begin to call a function; raises UnknownName, BadType, BadValue, OutOfRange."""
+    function = link.description.functions.get(name)
+    if function is None:
+        raise unknown(link, name)
+    called_with = signature(function)
+    try:
+        bound = called_with.bind(*args, **named)
+    except TypeError as error:
+        raise BadType(f"{name}{called_with}: {error}") from None
+    values = function.check(list(bound.arguments.values()))
+    link.driven = True
+    return link.call(name, values)
+
+
+def wait(future: Future[Result]) -> Result:
+    """Return the future's result; Ctrl-C interrupts, and takes back what has not been sent."""
+    try:
+        while sys.platform == "win32":  # where a wait without end can't be interrupted
+            try:
+                return future.result(0.2)
+            except TimeoutError:
+                if future.done():
+                    raise
+        return future.result()
+    finally:
+        future.cancel()
+
+
+def unknown(link: Link, name: str, meant: Sequence[str] = ()) -> UnknownName:
+    """Return the error for a name that can't be used so, with the one that may be meant.
+
+    `meant` are those that could be used; without, all attributes and functions.
+    """
+    known, names = link.description, meant or all_names(link)
+    if name in names:
+        return UnknownName(f"{name!r} is no name for Python: write {known.name}[{name!r}]")
+    if meant and name in known.functions:
+        return UnknownName(f"{name} is a function of {known.id}: there is no news of it")
+    if name in known.events:
+        return UnknownName(f"{name} is an event: write {known.name}.on({name!r}, …)")
+    return UnknownName(f"{known.id} has no {name!r}{did_you_mean(str(name), names)}")
+
+
+def all_names(link: Link) -> list[str]:
+    """Return the names of all attributes and functions."""
+    return [*link.description.attributes, *link.description.functions]
+
+
+def signature(function: Function) -> inspect.Signature:
+    """Return how a function is called in Python; a name that Python can't bear gets another."""
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters: list[inspect.Parameter] = []
+    taken = {"self"}
+    for argument in function.args:
+        name = _parameter_name(argument, taken)
+        taken.add(name)
+        parameters.append(inspect.Parameter(name, kind, annotation=_annotation(argument)))
+    result = _annotation(function.result) if function.result else None
+    return inspect.Signature(parameters, return_annotation=result)
+
+
+def _parameter_name(argument: Argument, taken: set[str]) -> str:
+    name = re.sub("[^A-Za-z0-9_]", "_", argument.name)
+    if not name.isidentifier():
+        name = f"_{name}"
+    while name in taken or keyword.iskeyword(name):
+        name += "_"
+    return name
+
+
+def _annotation(argument: Argument) -> Any:
+    return Any if argument.type is Type.ANY else argument.type.python

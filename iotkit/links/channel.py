@@ -1,0 +1,66 @@
+"""The serial protocol over a web service's own connection: upgrade HTTP, then go on in frames.
+
+So a device on the network is a link over a socket, with all that a link on a cable can do. A
+service that can't be upgraded (of version 1, or behind a proxy) says so, and is used as it is.
+See docs/web-api.md, "The channel".
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from urllib.parse import urlsplit
+
+from ..errors import DeviceDisconnected, DeviceTimeout
+from ..transports import CHUNK, Transport
+from ..transports.tcp import CONNECT_TIMEOUT, Tcp
+
+PATH, PROTOCOL = "/-/channel", "iotoy/2"
+ANSWER_TIMEOUT = 5.0  # seconds
+MAX_HEAD = 16 * 1024  # bytes of an answer's status and headers
+
+_UPGRADED = re.compile(rb"HTTP/1\.[01] 101 ")
+
+
+def open_channel(url: str) -> Transport | None:
+    """Return a transport to the device behind the service at `url`; None where it has no channel.
+
+    Raises DeviceDisconnected where nobody listens, DeviceTimeout where nobody answers.
+    """
+    parts = urlsplit(url)
+    assert parts.hostname is not None
+    if parts.scheme != "http":
+        return None
+    request = (
+        f"GET {PATH} HTTP/1.1\r\nHost: {parts.netloc.rpartition('@')[2]}\r\n"
+        f"Connection: Upgrade\r\nUpgrade: {PROTOCOL}\r\n\r\n"
+    )
+    try:
+        sock = socket.create_connection((parts.hostname, parts.port or 80), CONNECT_TIMEOUT)
+    except (OSError, OverflowError, UnicodeError) as error:  # the latter: no port, no name
+        raise DeviceDisconnected(f"nobody answers at {url} ({error})") from None
+    try:
+        sock.settimeout(ANSWER_TIMEOUT)
+        sock.sendall(request.encode())
+        head, rest = _head(sock)
+    except TimeoutError:
+        sock.close()
+        raise DeviceTimeout(f"{url} does not answer") from None
+    except OSError:
+        head, rest = b"", b""
+    if _UPGRADED.match(head):
+        return Tcp(sock, url, rest)
+    sock.close()
+    return None
+
+
+def _head(sock: socket.socket) -> tuple[bytes, bytes]:
+    """Return the answer's head, and what came behind it; an empty head where there is none."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        data = sock.recv(CHUNK)
+        received += data
+        if not data or len(received) > MAX_HEAD:
+            return b"", b""
+    head, _, rest = received.partition(b"\r\n\r\n")
+    return head, rest

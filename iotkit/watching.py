@@ -1,0 +1,288 @@
+"""News of a device for a person's program: to be waited for, or handed to a function."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import threading
+import time
+import traceback
+import weakref
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from .description import Attribute
+from .errors import BadValue, DeviceDisconnected, IotkitError
+from .links import Change, Link
+from .text import printable
+from .values import reading
+
+if TYPE_CHECKING:
+    import asyncio  # else only where it is used: it takes a while to load
+
+QUIET = 10.0  # seconds in which the same error of a callback is shown once
+BLINK = 0.2  # seconds: Windows can't interrupt a longer wait
+
+
+class News(NamedTuple):
+    """What an attribute has become, or what an event brought: `value, time`.
+
+    `value` is None for an event without one. `time` is when it came to this computer, in seconds
+    since the epoch.
+    """
+
+    value: Any
+    time: float
+
+
+class Watch(Iterator[News], AsyncIterator[News]):
+    """The news of one attribute or event, until `close()`, the end of a `with`, or its own.
+
+        for distance, time in robot.watch("distance"):
+            …
+
+    `for` and `async for` wait for the next one. A value that is replaced before anybody took it
+    is dropped, so that a slow program has the newest; `keep` is how many wait at most, and
+    `dropped` counts those that were lost. Iteration raises what has become of a value that isn't
+    known (DeviceTimeout, DeviceError; it may go on after that), and DeviceDisconnected when the
+    device is gone.
+    """
+
+    def __init__(self, link: Link, name: str, every: float = 0.0, keep: int = 1) -> None:
+        """Begin; raises BadValue for an `every` below 0 or a `keep` below 1."""
+        if not every >= 0:
+            raise BadValue(f"every={every} is no time: write seconds, such as every=0.5")
+        if isinstance(keep, bool) or not isinstance(keep, int) or keep < 1:
+            raise BadValue(f"keep={keep!r} is no number of values: 1 or more can be kept")
+        self.name = name
+        self._target = link.description.id
+        self._attribute = link.description.attributes.get(name)
+        self._inbox = _Inbox(keep)
+        self._following = link.follow(name, self._inbox.put, every)
+        # Whoever forgets to close it: what is followed knows the inbox alone.
+        self._end = weakref.finalize(self, self._following.close)
+
+    @property
+    def dropped(self) -> int:
+        """How many news were replaced by newer ones before anybody took them."""
+        return self._inbox.dropped
+
+    @property
+    def closed(self) -> bool:
+        """Whether it has ended."""
+        return self._inbox.closed
+
+    def close(self) -> None:
+        """End it, from any thread; whoever waits for the next one comes to the end."""
+        self._end()
+        self._inbox.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> News:
+        taken = self._inbox.take()
+        if taken is None:
+            raise StopIteration
+        return self._news(*taken)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> News:
+        taken = await self._inbox.wait()
+        if taken is None:
+            raise StopAsyncIteration
+        return self._news(*taken)
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else "open"
+        return f"<news of {self.name} of {self._target}, {state}, {self.dropped} dropped>"
+
+    def _news(self, change: Change, at: float) -> News:
+        if isinstance(change, IotkitError):
+            raise change
+        return News(_known(change, self._attribute, at), at)
+
+
+class _Inbox:
+    """The news that nobody has taken yet, for one consumer, in a thread or a coroutine."""
+
+    def __init__(self, keep: int) -> None:
+        self.dropped = 0
+        self.closed = False
+        self._waiting: deque[tuple[Change, float]] = deque(maxlen=keep)
+        self._changed = threading.Condition()
+        self._waker: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
+        self._gone: tuple[DeviceDisconnected, float] | None = None  # nothing can replace it
+
+    def put(self, name: str, change: Change, at: float) -> None:  # noqa: ARG002 - see Heard
+        with self._changed:
+            if isinstance(change, DeviceDisconnected):
+                self._gone = change, at
+            else:
+                self.dropped += len(self._waiting) == self._waiting.maxlen
+                self._waiting.append((change, at))
+            self._wake()
+
+    def close(self) -> None:
+        with self._changed:
+            self.closed = True
+            self._wake()
+
+    def take(self) -> tuple[Change, float] | None:
+        """Wait for the next one and return it; None at the end."""
+        with self._changed:
+            while not self._ready():
+                self._changed.wait(BLINK if sys.platform == "win32" else None)
+            return self._next()
+
+    async def wait(self) -> tuple[Change, float] | None:
+        """Do the same in a coroutine."""
+        import asyncio
+
+        with self._changed:
+            if self._waker is None:
+                self._waker = asyncio.get_running_loop(), asyncio.Event()
+        _, woken = self._waker
+        while True:
+            woken.clear()
+            with self._changed:
+                if self._ready():
+                    return self._next()
+            await woken.wait()
+
+    def _ready(self) -> bool:
+        return bool(self._waiting or self._gone or self.closed)
+
+    def _next(self) -> tuple[Change, float] | None:
+        if self.closed:
+            return None
+        if self._waiting:
+            return self._waiting.popleft()
+        self.closed = True  # it is said once
+        return self._gone
+
+    def _wake(self) -> None:
+        self._changed.notify_all()
+        if self._waker is not None:
+            loop, woken = self._waker
+            try:
+                loop.call_soon_threadsafe(woken.set)
+            except RuntimeError:
+                pass  # the loop has ended, and so has whoever waited
+
+
+def call(watch: Watch, callback: Callable[..., Any]) -> None:
+    """Call `callback` with the value and the time of all news of `watch`, or with fewer of them.
+
+    In a thread of its own; a coroutine function in the running event loop. What it raises is
+    printed and doesn't end the news. Raises BadValue for a coroutine function where no event
+    loop runs.
+    """
+    wanted = _wanted(callback)
+    complain = _Complaints(watch.name)
+    if not inspect.iscoroutinefunction(callback):
+        name = f"iotkit on {watch.name}"
+        threading.Thread(
+            target=_serve, args=(watch, callback, wanted, complain), name=name, daemon=True
+        ).start()
+        return
+    import asyncio
+
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        watch.close()
+        raise BadValue(
+            "a coroutine function needs a running event loop: call on() in one, or give on() an"
+            " ordinary function"
+        ) from None
+    task = loop.create_task(_serve_in_loop(watch, callback, wanted, complain))
+    _tasks.add(task)  # a loop forgets those that nobody holds
+    task.add_done_callback(_tasks.discard)
+
+
+_tasks: set[asyncio.Task[None]] = set()
+
+
+def _serve(watch: Watch, callback: Callable[..., Any], wanted: int, complain: _Complaints) -> None:
+    while not watch.closed:
+        try:
+            for news in watch:
+                callback(*news[:wanted])
+        except Exception as error:
+            complain(error)
+
+
+async def _serve_in_loop(
+    watch: Watch, callback: Callable[..., Any], wanted: int, complain: _Complaints
+) -> None:
+    while not watch.closed:
+        try:
+            async for news in watch:
+                await callback(*news[:wanted])
+        except Exception as error:
+            complain(error)
+
+
+def _wanted(callback: Callable[..., Any]) -> int:
+    """Return how many of value and time `callback` takes."""
+    try:
+        signature = inspect.signature(callback)
+    except (TypeError, ValueError):
+        return 2
+    for count in (2, 1, 0):
+        try:
+            signature.bind(*range(count))
+        except TypeError:
+            continue
+        return count
+    return 2
+
+
+class _Complaints:
+    """Prints what goes wrong with a callback: each error once, and then now and then."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._last = ""
+        self._silent_until = 0.0
+        self._more = 0
+
+    def __call__(self, error: Exception) -> None:
+        said = f"{type(error).__name__}: {error}"
+        now = time.monotonic()
+        if said == self._last and now < self._silent_until:
+            self._more += 1
+            return
+        again = f" ({self._more} more times before)" if self._more else ""
+        self._last, self._silent_until, self._more = said, now + QUIET, 0
+        head = f"on({self._name!r}): "
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [frame for frame in frames if frame.filename != __file__]
+        if own:  # the callback's, to be mended there
+            text = "".join(["the callback failed\n", *traceback.format_list(own), said])
+        else:
+            text = str(error)
+        lines = f"{head}{text}{again}".splitlines()
+        print("\n".join(map(printable, lines)), file=sys.stderr)
+
+
+def _known(change: Any, attribute: Attribute | None, at: float) -> Any:
+    if attribute is None or change is None:
+        return change
+    return reading(change, attribute, at)
