@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from . import host, opened
 from .device import Device, device_over, link_of
 from .errors import BadTarget, BadType, DeviceNotFound, IotkitError, did_you_mean
-from .links import Link
+from .links import WEB_CALL_TIMEOUT, WEB_TIMEOUT, Link
 from .types import shown
 
 if TYPE_CHECKING:
@@ -152,7 +152,6 @@ def _web_link(url: str, timeout: float | None, identity: str = "") -> Link:
     link: Link
     if transport is not None:
         from .links.serial import SerialLink
-        from .links.web import WEB_CALL_TIMEOUT, WEB_TIMEOUT
 
         link = SerialLink(transport, timeout=timeout or WEB_TIMEOUT, call_timeout=WEB_CALL_TIMEOUT)
         link.identity = url
