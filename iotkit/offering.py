@@ -20,8 +20,9 @@ from .errors import (
 )
 from .links import Change, Following, Link
 from .protocol import Call, DeviceEnd, Get, Rename, Request, Set, Watch
-from .transports import Transport
+from .transports import TICK, Transport
 
+MAX_PENDING = 100  # requests without an answer; a host has 36 tags, and may have given some up
 GRACE = 0.5  # seconds for answers that are under way when the host ends
 
 # What a host is told of an error of the link's: status and message.
@@ -52,6 +53,7 @@ class _Offer:
         self._end = DeviceEnd(link.description, version)
         self._lock = threading.RLock()  # a future that is done already answers at once
         self._pending: set[Future[Any]] = set()
+        self._answered = threading.Condition(self._lock)
         self._deaf = False  # the host takes no answers any more
         self._watches: deque[Watch] = deque()  # those that wait to be carried out
         self._watching = threading.Lock()
@@ -70,6 +72,8 @@ class _Offer:
                 with self._lock:
                     self._end.receive(data)
                     self._begin()
+                    # A host that asks faster than it can be answered is read more slowly.
+                    self._answered.wait_for(lambda: len(self._pending) < MAX_PENDING, TICK)
                 self._watch()
         except DeviceDisconnected:
             wait(self._pending, GRACE)  # a pipe may still take the answers
@@ -105,6 +109,7 @@ class _Offer:
         def answer(future: Future[Any]) -> None:
             with self._lock:
                 self._pending.discard(future)
+                self._answered.notify()
                 error = future.exception()
                 if error is None:
                     self._end.description = self._link.description  # it may be renamed

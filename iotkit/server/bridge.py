@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -10,6 +11,8 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from ..links import Link
+
+_log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
@@ -34,8 +37,6 @@ class Bridge:
 
     async def ask(self, begin: Callable[[], Future[Result]]) -> Result:
         """Call `begin`, which asks the link, and return or raise what its future ends with."""
-        if self._ended is not None:
-            raise self._ended
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Result] = loop.create_future()
 
@@ -53,11 +54,22 @@ class Bridge:
                 future.set_exception(error)
             future.add_done_callback(told)
 
-        self._waiting.add(answer)
+        if self._ended is None:
+            self.post(work)
+        return await self.wait(answer)
+
+    def post(self, work: Callable[[], None]) -> None:
+        """Do `work`, which asks the link for something, after what has been posted before."""
         if self._link.never_waits:
             work()
         else:
             self._queue.put(work)
+
+    async def wait(self, answer: asyncio.Future[Result]) -> Result:
+        """Return or raise what `answer` ends with; raises what `end` was given if that is first."""
+        if self._ended is not None:
+            raise self._ended
+        self._waiting.add(answer)
         try:
             return await answer
         finally:
@@ -80,7 +92,10 @@ class Bridge:
 
     def _run(self) -> None:
         while work := self._queue.get():
-            work()
+            try:
+                work()
+            except Exception:
+                _log.exception("asking %s failed", self._link.target)
 
 
 def _settle(answer: asyncio.Future[Result], future: Future[Result]) -> None:

@@ -2,32 +2,44 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
+import socket
+from contextlib import closing
+from typing import cast
 
+from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPServerRequest
+from tornado.iostream import IOStream, StreamClosedError
 from tornado.web import Application, RequestHandler, stream_request_body
 
 from ..links.representation import MEDIA_TYPE
-from .api import Request, Response, WebApi, failed
+from .api import respond
+from .messages import Refused, Request, Response, Stream, Switch, failed
+from .served import Served
 
 MAX_BODY = 64 * 1024  # bytes; a device's line is far shorter, and a Thing's arguments too
 # Bytes that are read, and thrown away, before a longer body is refused: a client that still
 # sends when the connection closes may never see the answer.
 MAX_DRAINED = 1024 * 1024
+PATIENCE = 10.0  # seconds that a client may leave a piece of a stream unread
+UNREAD = 16 * 1024  # bytes of a stream that the system may hold back: what is old is worth little
+MAX_BEGUN = 256 * 1024  # bytes that tornado may have read beyond a request
 
 _log = logging.getLogger(__name__)
 
 
 @stream_request_body
 class Handler(RequestHandler):
-    """Hands each request to a WebApi once its body is in, whatever its method and path."""
+    """Hands each request on once its body is in, whatever its method and path."""
 
-    def initialize(self, api: WebApi) -> None:
-        """Answer with `api`."""
-        self._api = api
+    def initialize(self, served: Served) -> None:
+        """Answer for `served`."""
+        self._served = served
         self._body = bytearray()
         self._length = 0
+        self._work: asyncio.Task[None] | None = None
 
     async def prepare(self) -> None:
         """Refuse a body that says of itself that it is much too long."""
@@ -45,16 +57,30 @@ class Handler(RequestHandler):
 
     async def get(self) -> None:
         """Answer a request, of any method."""
-        await self._answer(bytes(self._body) if self._length <= MAX_BODY else None)
+        self._work = asyncio.current_task()
+        try:
+            await self._answer(bytes(self._body) if self._length <= MAX_BODY else None)
+        except (asyncio.CancelledError, StreamClosedError):
+            pass  # the client has gone, or the service ends
 
     head = post = delete = patch = put = options = get
 
+    def on_connection_close(self) -> None:
+        """Wait no more for what nobody will read; tornado calls this."""
+        if self._work is not None:
+            self._work.cancel()
+
     async def _answer(self, body: bytes | None) -> None:
         request = self.request
-        content_type = request.headers.get("Content-Type", "")
-        self._send(
-            await self._api.respond(Request(request.method or "", request.path, content_type, body))
-        )
+        asked = Request(request.method or "", request.path, request.headers, request.query, body)
+        answer = await respond(self._served, asked)
+        if isinstance(answer, Response):
+            self._send(answer)
+        elif isinstance(answer, Stream):
+            with closing(answer):
+                await self._stream(answer)
+        else:
+            await self._switch(answer)
 
     def _send(self, response: Response) -> None:
         self.set_status(response.status)
@@ -62,10 +88,43 @@ class Handler(RequestHandler):
             self.set_header(name, value)
         self.finish(response.body or None)
 
+    async def _stream(self, stream: Stream) -> None:
+        """Send what comes, no faster than it is read; drop a client that doesn't read."""
+        for name, value in stream.headers.items():
+            self.set_header(name, value)
+        connection = cast(HTTP1Connection, self.request.connection).stream
+        connection.set_nodelay(True)
+        connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNREAD)
+        while piece := await stream.next():
+            self.write(piece)
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    await self.flush()
+            except TimeoutError:
+                _log.debug("%s does not read its stream", self.request.remote_ip)
+                connection.close()
+                return
+        self.finish()
+
+    async def _switch(self, switch: Switch) -> None:
+        """Answer 101, and hand the socket over with all that has come."""
+        stream = self.detach()
+        head = f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: {switch.protocol}\r\n"
+        with closing(stream):
+            async with asyncio.timeout(PATIENCE):
+                await stream.write(f"{head}Connection: Upgrade\r\n\r\n".encode())
+            begun = _begun(stream)
+            if stream.closed():
+                return
+            sock = stream.socket.dup()
+        switch.take(sock, begun)
+
     def write_error(self, status_code: int, **kwargs: object) -> None:  # noqa: ARG002
         """Refuse a method that HTTP has not; tornado calls this."""
         request = Request(self.request.method or "", self.request.path)
-        self._send(failed(request, status_code, "MethodNotAllowed", "there is no such method"))
+        allow = {"Allow": "GET, HEAD, OPTIONS"}
+        error = Refused(status_code, "MethodNotAllowed", "there is no such method", allow)
+        self._send(failed(request, error))
 
     def set_default_headers(self) -> None:
         """Say what every response is; tornado calls this."""
@@ -76,11 +135,22 @@ class Handler(RequestHandler):
         """Give no ETag: a device's value is worth as much as a hash of it."""
 
 
-def application(api: WebApi) -> Application:
-    """Return what serves `api` at every path."""
+def _begun(stream: IOStream) -> bytes:
+    """Return what `stream` has read already."""
+    begun = b""
+    while len(begun) < MAX_BEGUN:
+        read = cast("asyncio.Future[bytes]", stream.read_bytes(MAX_BEGUN, partial=True))
+        if not read.done():
+            break
+        begun += read.result()
+    return begun
+
+
+def application(served: Served) -> Application:
+    """Return what answers for `served` at every path."""
     return Application(
         default_handler_class=Handler,
-        default_handler_args={"api": api},
+        default_handler_args={"served": served},
         log_function=_logged,
     )
 

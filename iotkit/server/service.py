@@ -18,15 +18,22 @@ from ..links import Link
 from ..links.local import LocalLink
 from ..types import shown
 from . import loop
-from .api import WebApi
-from .bridge import Bridge
 from .handler import application
+from .served import Served
 
 if TYPE_CHECKING:
     from ..discovery import Announcement
 
 LOOPBACK = "127.0.0.1"
 BACKLOG = 128  # connections that may wait to be accepted
+# Options of every connection, where the system has them: a client that was switched off is noticed
+# in half a minute (15 s + 3 times 5 s), or in 30,000 ms where something is on the way to it.
+_WATCHFUL = {
+    "TCP_KEEPIDLE": 15,
+    "TCP_KEEPINTVL": 5,
+    "TCP_KEEPCNT": 3,
+    "TCP_USER_TIMEOUT": 30_000,
+}
 _EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - recognised here, never the default
 
 _open: set[Service] = set()
@@ -48,7 +55,7 @@ class Service:
         _open.add(self)
         self._lock = threading.Lock()
         self._announcement: Announcement | None = None
-        self._bridge = Bridge(link)
+        self._served = Served(link)
         self._loop = loop.acquire()
         self._server = loop.run(self._loop, self._start(listening))
         try:
@@ -85,7 +92,7 @@ class Service:
         loop.run(self._loop, self._end())
         if self._own:
             self._link.close()
-        self._bridge.close()
+        self._served.close()
         loop.release()
 
     def __enter__(self) -> Self:
@@ -103,9 +110,8 @@ class Service:
         return f"<{self._link.description.id} at {self.url}{', closed' if self._closed else ''}>"
 
     async def _start(self, listening: socket.socket) -> HTTPServer:
-        api = WebApi(self._link, self._bridge)
         # Bodies are bounded by the handler, which can answer; tornado would just hang up.
-        server = HTTPServer(application(api), max_body_size=2**62)
+        server = HTTPServer(application(self._served), max_body_size=2**62)
         server.add_socket(listening)
         return server
 
@@ -113,7 +119,7 @@ class Service:
         self._server.stop()
         known = self._link.description
         gone = DeviceDisconnected(f"the server of {known.id} was closed: the request may have run")
-        await self._bridge.end(gone)
+        await self._served.end(gone)
         await self._server.close_all_connections()
 
 
@@ -165,6 +171,10 @@ def _listening(port: int, host: str) -> socket.socket:
             ) from error
         raise BadTarget(f"there is no listening at {host}, port {port} ({error})") from error
     listening.setblocking(False)  # as tornado wants it
+    for option, amount in _WATCHFUL.items():
+        if (number := getattr(socket, option, None)) is not None:
+            listening.setsockopt(socket.IPPROTO_TCP, number, amount)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     return listening
 
 

@@ -40,9 +40,14 @@ from iotkit.types import INT_MAX, INT_MIN
 
 @contextmanager
 def served(device: Any) -> Iterator[Device]:
-    """Give the object for `device` as the web shows it."""
-    with iotkit.serve(device, announce=False) as service, iotkit.connect(service.url) as robot:
+    """Give the object for `device` as version 1 of the web API shows it."""
+    with iotkit.serve(device, announce=False) as service, by_version_1(service.url) as robot:
         yield robot
+
+
+def by_version_1(url: str) -> Device:
+    """Return the object for what is at `url`, without the channel that iotkit's servers have."""
+    return device_over(WebLink(url))
 
 
 @contextmanager
@@ -312,7 +317,7 @@ def test_a_server_that_does_not_answer_is_given_up() -> None:
 
 def test_a_server_that_has_ended_is_said_to_have_ended() -> None:
     service = iotkit.serve(Probe(), announce=False)
-    with iotkit.connect(service.url) as robot:
+    with by_version_1(service.url) as robot:
         assert robot.speed == 80
         service.close()
         with pytest.raises(DeviceDisconnected, match=r"nobody answers at .*: is its server"):
@@ -323,7 +328,7 @@ def test_a_server_that_has_ended_is_said_to_have_ended() -> None:
 
 def test_a_server_that_comes_back_is_used_again() -> None:
     with iotkit.serve(Probe(), announce=False) as service:
-        robot = iotkit.connect(service.url)
+        robot = by_version_1(service.url)
         port = service.port
         assert robot.speed == 80
     with robot, iotkit.serve(Probe(), port, announce=False):

@@ -1,0 +1,57 @@
+"""The device that a service serves, as its resources see it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..description import Attribute, Description, Function
+from ..links import Link
+from ..types import Value
+from .bridge import Bridge
+from .channels import Channels
+
+if TYPE_CHECKING:
+    from .news import News
+
+
+class Served:
+    """The device that `link` reaches, for the coroutines that answer requests.
+
+    `channels` are the connections that speak the serial protocol, `listeners` the requests that
+    wait for news.
+    """
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+        self.bridge = Bridge(link)
+        self.channels = Channels(link)
+        self.listeners: set[News] = set()
+
+    @property
+    def known(self) -> Description:
+        """What the device says of itself."""
+        return self.link.description
+
+    async def get(self, attribute: Attribute) -> Value:
+        """Read an attribute; raises what Link.get's future does."""
+        return await self.bridge.ask(lambda: self.link.get(attribute.name))
+
+    async def set(self, attribute: Attribute, value: Value) -> None:
+        """Set an attribute; raises what Link.set's future does."""
+        await self.bridge.ask(lambda: self.link.set(attribute.name, value))
+
+    async def call(self, function: Function, args: Sequence[Value]) -> Value | None:
+        """Call a function; raises what Link.call's future does."""
+        return await self.bridge.ask(lambda: self.link.call(function.name, args))
+
+    async def end(self, error: Exception) -> None:
+        """End every request with `error`; return when those who wait know."""
+        await self.bridge.end(error)
+        for news in list(self.listeners):
+            news.close()
+
+    def close(self) -> None:
+        """End the threads; the link stays as it is."""
+        self.channels.close()
+        self.bridge.close()
