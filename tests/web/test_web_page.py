@@ -15,6 +15,7 @@ from iotkit.links.channel import PROTOCOL
 from iotkit.links.representation import _STATUSES
 from iotkit.server import bare, channels, handler, news
 from iotkit.server.routes import ROUTES
+from iotkit.sim import simulate
 
 PAGE = (Path(__file__).parents[2] / "docs" / "web-api.md").read_text()
 PROSE = " ".join(PAGE.split())
@@ -61,7 +62,7 @@ def conversation() -> tuple[str, str]:
 
 def test_the_example_of_a_channel_is_what_is_said() -> None:
     asked, answered = conversation()
-    with iotkit.serve(iotkit.sim.simulate("sumobot"), announce=False) as service:
+    with iotkit.serve(simulate("sumobot"), announce=False) as service:
         sock = socket.create_connection(("127.0.0.1", service.port), SOON)
         with sock:
             sock.sendall(asked.encode())
@@ -72,7 +73,7 @@ def test_the_example_of_a_channel_is_what_is_said() -> None:
 
 
 def test_the_examples_of_values_are_those_of_the_robot() -> None:
-    with iotkit.serve(iotkit.sim.simulate("sumobot"), announce=False) as service:
+    with iotkit.serve(simulate("sumobot"), announce=False) as service:
         every = ask(service.port, "GET", "/-/properties").body.decode()
         begun, _, _ = re.search(r"`(\{.*?)…\}`", PAGE)[1].partition("…")
         assert begun.removeprefix("{") in every
