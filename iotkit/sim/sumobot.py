@@ -9,12 +9,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-from ..host import Device, function
+from ..host import Device, event, function
+from ..links.timer import later
 
 TABLE = 200.0  # cm, each side
 RADIUS = 5.0  # cm: how near to a wall the robot's middle can come
 TOP_SPEED = 40.0  # cm/s of a wheel at 100 %
 HALF_AXLE = TOP_SPEED / 2 / math.pi  # cm: so that at 50 % half a second is a quarter turn
+TICK = 0.02  # seconds between two looks at whether it has hit a wall
+ARC = 0.05  # radians of a curve that are rolled in one go: a wall may be in its way
+MAX_ARCS = 2000
+
+_SIDES = ("front", "left", "back", "right")
 
 
 @dataclass
@@ -29,11 +35,29 @@ class Pose:
     heading: float = math.pi / 2
 
     def advance(self, seconds: float, left: float, right: float) -> None:
-        """Roll on with the wheels at these speeds in cm/s, both alike or opposite."""
+        """Roll on with the wheels at these speeds in cm/s."""
+        turn = (right - left) / 2 / HALF_AXLE * seconds
         way = (left + right) / 2 * seconds
-        self.heading = (self.heading + (right - left) / 2 / HALF_AXLE * seconds) % math.tau
-        self.x = _on_table(self.x + way * math.cos(self.heading))
-        self.y = _on_table(self.y + way * math.sin(self.heading))
+        parts = min(math.ceil(abs(turn) / ARC), MAX_ARCS) if turn and way else 1
+        for _ in range(parts):
+            self._arc(way / parts, turn / parts)
+
+    def _arc(self, way: float, turn: float) -> None:
+        middle = self.heading + turn / 2
+        chord = way * math.sin(turn / 2) / (turn / 2) if abs(turn) > 1e-9 else way
+        self.heading = (self.heading + turn) % math.tau
+        self.x = _on_table(self.x + chord * math.cos(middle))
+        self.y = _on_table(self.y + chord * math.sin(middle))
+
+    def walls(self) -> set[int]:
+        """Return the walls it touches: right 0, top 1, left 2, bottom 3."""
+        edge = TABLE - RADIUS
+        at = (self.x >= edge, self.y >= edge, self.x <= RADIUS, self.y <= RADIUS)
+        return {wall for wall, is_at in enumerate(at) if is_at}
+
+    def side(self, wall: int) -> str:
+        """Return with which of its sides it looks at a wall."""
+        return _SIDES[round(wall - self.heading / (math.pi / 2)) % 4]
 
     def ahead(self) -> float:
         """Return how many cm are free between the robot and the wall it looks at."""
@@ -57,7 +81,10 @@ class Sumobot(Device):
         self._clock = clock
         self._pose = Pose()
         self._speed = 50
-        self._wheels = (0, 0)  # the direction of each: -1, 0, 1
+        self._wheels = (0.0, 0.0)  # the part of `_full` at which each turns, -1 to 1
+        self._full: int | None = None  # %, or None for the speed that is set
+        self._touched: set[int] = set()  # the walls that it was at
+        self._ticking = False
         self._at = clock()  # when the pose was true
         self._lock = threading.Lock()
         self._halt = threading.Event()  # ends the movement that is going on
@@ -114,9 +141,18 @@ class Sumobot(Device):
         self._move(1, -1, self.turn_time_ms)
 
     @function
+    def drive(self, left: int, right: int) -> None:
+        """Turn the wheels so, until told otherwise [left -100..100 %; right -100..100 %]"""
+        self._begin(left / 100, right / 100, 100)
+
+    @function
     def stop(self) -> None:
         """Stop at once"""
         self._begin(0, 0)
+
+    @event
+    def bump(self, side: str) -> None:
+        """Hit a wall with its front, left, back or right"""
 
     def on_close(self) -> None:
         """Stop, and let the function that moves it return."""
@@ -130,19 +166,36 @@ class Sumobot(Device):
                     self._roll()
                     self._wheels = (0, 0)
 
-    def _begin(self, left: int, right: int) -> threading.Event:
+    def _begin(self, left: float, right: float, full: int | None = None) -> threading.Event:
         """Turn the wheels this way from now on; ends the movement before."""
         with self._lock:
             self._halt.set()
             self._halt = threading.Event()
             self._roll()
-            self._wheels = (left, right)
+            self._wheels, self._full = (left, right), full
+            if (left or right) and not self._ticking:
+                self._ticking = True
+                later(TICK, self._tick)
             return self._halt
+
+    def _tick(self) -> None:
+        """Tell of walls that have been hit, for as long as it moves."""
+        with self._lock:
+            self._roll()
+            walls = self._pose.walls()
+            hit = [self._pose.side(wall) for wall in sorted(walls - self._touched)]
+            self._touched = walls
+            self._ticking = any(self._wheels)
+            if self._ticking:
+                later(TICK, self._tick)
+        for side in hit:
+            self.bump(side)
 
     def _roll(self) -> None:
         """Bring the pose up to now; called with the lock held."""
         now = self._clock()
-        left, right = (wheel * self._speed / 100 * TOP_SPEED for wheel in self._wheels)
+        full = self._speed if self._full is None else self._full
+        left, right = (part * full / 100 * TOP_SPEED for part in self._wheels)
         self._pose.advance(now - self._at, left, right)
         self._at = now
 

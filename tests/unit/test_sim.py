@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import queue
 import threading
 import time
 from contextlib import contextmanager
@@ -90,6 +91,53 @@ def test_half_a_second_at_half_speed_is_a_quarter_turn(robot, clock):
     move(robot, clock, "right", 1)
     assert pose(robot) == (100, 100, 0)
     assert robot.distance == 95
+
+
+def test_drive_turns_the_wheels_until_told_otherwise(robot, clock):
+    robot.speed = 0  # which is for the other movements
+    robot.drive(50, 50)
+    clock.now += 1
+    assert pose(robot) == (100, 120, 90)
+    robot.drive(-50, 50)
+    clock.now += 0.5
+    assert pose(robot) == (100, 120, 180)
+    robot.drive(0, 0)
+    clock.now += 1
+    assert pose(robot) == (100, 120, 180)
+
+
+def test_different_wheels_drive_a_circle(robot, clock):
+    robot.drive(30, 60)
+    turn = (60 - 30) / 100 * 40 / 2 / (40 / 2 / math.pi)  # radians in a second
+    clock.now += math.pi / turn
+    radius = (30 + 60) / 2 / 100 * 40 / turn
+    assert pose(robot) == pytest.approx((100 - 2 * radius, 100, 270), abs=0.1)
+    clock.now += math.pi / turn
+    assert pose(robot) == pytest.approx((100, 100, 90), abs=0.1)
+    robot.stop()
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "side"),
+    [
+        ("forward", "", "front"),
+        ("backward", "", "back"),
+        ("left", "forward", "front"),
+        ("right", "backward", "back"),
+    ],
+)
+def test_hitting_a_wall_is_an_event_and_told_once(first, then, side):
+    clock = Clock()
+    sumobot = Sumobot(clock)
+    sumobot.drive_forward_time_ms = sumobot.turn_time_ms = 60_000
+    hits = queue.SimpleQueue()
+    with iotkit.connect(sumobot) as robot, robot.on("bump", hits.put):
+        move(sumobot, clock, first, 0.5)  # a quarter turn, or a little way
+        move(sumobot, clock, then or first, 3600)
+        assert hits.get(timeout=SOON) == side
+        move(sumobot, clock, "left", 0.5)  # another side is at the same wall
+        move(sumobot, clock, then or first, 3600)
+        assert hits.get(timeout=SOON) == side  # the next wall
 
 
 def test_a_square_leads_back(robot, clock):
@@ -246,7 +294,8 @@ def test_the_sumobot_has_what_the_page_says():
     assert {"drive_forward_time_ms", "turn_time_ms", "speed", "led", "distance"} <= set(
         known.attributes
     )
-    assert list(known.functions) == ["forward", "backward", "left", "right", "stop"]
+    assert list(known.functions) == ["forward", "backward", "left", "right", "drive", "stop"]
+    assert list(known.events) == ["bump"]
     assert str(known.attributes["speed"].limits) == "0..100 %"
     assert known.attributes["distance"].read_only
 

@@ -46,6 +46,12 @@ void backward(int ms) { move(-speed, -speed, ms); }
 void turn_left(int ms) { move(-speed, speed, ms); }
 void turn_right(int ms) { move(speed, -speed, ms); }
 
+// As a joystick does it: from now on, in percent.
+void drive_wheels(int new_left, int new_right) {
+  device.done(moving);
+  drive(2 * new_left, 2 * new_right);
+}
+
 // A Sharp GP2Y0A21: about 2076 / (reading - 11) centimetres.
 int distance() {
   int reading = analogRead(SENSOR_PIN);
@@ -61,6 +67,8 @@ void describe(IotKit &device) {
   device.function(F("backward ms - Move backward [ms 0..10000 ms]"), backward);
   device.function(F("left ms - Turn left [ms 0..10000 ms]"), turn_left);
   device.function(F("right ms - Turn right [ms 0..10000 ms]"), turn_right);
+  device.function(F("drive left right - Turn the wheels so, until told otherwise [left -100..100 %; right -100..100 %]"),
+                  drive_wheels);
   device.function(F("stop - Stop at once"), stop);
   device.event<int>(F("near distance - Something came near [cm]"));
 }
