@@ -93,7 +93,8 @@ class Device:
 
     specifier = ""
     _description: ClassVar[Description]
-    _plain: ClassVar[frozenset[str]] = frozenset()  # the attributes that are no properties
+    # The attributes that take no code of the device's own.
+    _plain: ClassVar[frozenset[str]] = frozenset()
     _hosts: tuple[Hosted, ...] = ()  # who serve it now
 
     def __init_subclass__(cls, id: str = "") -> None:  # noqa: A002
@@ -113,7 +114,9 @@ class Device:
             if not hasattr(cls, member.name):
                 setattr(cls, member.name, member.type.python())
         members = dict(_members(cls))
-        cls._plain = frozenset(n for n in known.attributes if not isinstance(members[n], property))
+        if members["__setattr__"] is Device.__setattr__:
+            plain = {n for n in known.attributes if not isinstance(members[n], property)}
+            cls._plain = frozenset(plain)
 
     def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
@@ -149,13 +152,16 @@ class Hosted:
 
     def get(self, name: str) -> Value:
         """Return an attribute's value; raises DeviceError where the device's code fails."""
-        if name in self._device._plain:
+        if self.pushes(name):
             return self._read(name)
         with self._turn:
             return self._read(name)
 
     def set(self, name: str, value: Value) -> None:
         """Set an attribute; raises DeviceError where the device's code fails."""
+        if self.pushes(name):
+            setattr(self._device, name, value)
+            return
         with self._turn:
             self._run(name, lambda: setattr(self._device, name, value))
 

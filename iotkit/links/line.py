@@ -1,7 +1,8 @@
 """Keep a conversation over a transport: who is asked next, until when, and what if not.
 
 A caller's thread sends its command itself if the line is free; one thread reads, hands the
-answers out, and sends what had to wait.
+answers out, and sends what had to wait. A caller that waits for one answer after the other reads
+them itself meanwhile, which spares handing each from thread to thread.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ..description import MAX_NAMES
@@ -26,14 +27,31 @@ from ..errors import (
     ProtocolError,
 )
 from ..protocol import Banner, Damaged, Garbage, HostEnd, News, Reply
-from ..transports import Transport
+from ..transports import TICK, Transport
 from ..types import shown
+from .interrupts import Deferred
 
 _log = logging.getLogger(__name__)
 
 
 MAX_PARTS = 2 * MAX_NAMES  # lines of an answer: what is beyond is no description
+LULL = 0.0005  # seconds in which a caller that has its answer may ask, and read, once more
 MAX_REPEATS = 3  # of a frame that arrives damaged: a line that bad is of no use
+
+
+class _Answer(Future[Any]):
+    """The answer to come; who waits for it may read the line meanwhile."""
+
+    def __init__(self, line: Line) -> None:
+        super().__init__()
+        self._line = line
+        self.waited_for = False
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Return the answer; see Future.result."""
+        if timeout is None and not self.done():
+            self._line.read_for(self)
+        return super().result(timeout)
 
 
 @dataclass(slots=True, eq=False)
@@ -49,7 +67,7 @@ class _Question:
     tries: int
     once: bool
     parts: list[News] | None
-    future: Future[Any] = field(default_factory=Future)
+    future: _Answer
     deadline: float = 0.0
     sent: bool = False
     repeats: int = 0
@@ -84,6 +102,9 @@ class Line:
         self._in_step = False
         self._ping_each = 0.0  # seconds; 0: never
         self._sent_at = 0.0
+        self._reading = threading.Lock()  # whose turn it is to read
+        self._lent = False  # a caller has read, or may want to
+        self._back = threading.Event()  # but does no more
         self._lock = threading.Lock()
         self._waiting: tuple[deque[_Question], deque[_Question]] = (deque(), deque())
         self._out: dict[int, _Question] = {}  # what is on the line, a barrier for its question
@@ -131,7 +152,7 @@ class Line:
         be cancelled. Raises BadValue for a command that doesn't fit into a line.
         """
         self._end.encode(command)
-        question = _Question(command, decode, timeout, tries, once, parts)
+        question = _Question(command, decode, timeout, tries, once, parts, _Answer(self))
         with self._lock:
             if self._gone is None:
                 self._waiting[background].append(question)
@@ -159,12 +180,40 @@ class Line:
     def _run(self) -> None:
         try:
             while self._gone is None:
-                self._read()
+                if self._lent and not self._out:
+                    self._lent = False
+                    self._back.wait(LULL)
+                    self._back.clear()
+                elif self._reading.acquire(timeout=TICK):
+                    try:
+                        if not self._lent or self._out:
+                            self._read()
+                    finally:
+                        self._reading.release()
         except IotkitError as error:
             self.close(error)
         except Exception as error:  # a fault of ours must not leave callers waiting for ever
             _log.exception("the conversation with %s failed", self.name)
             self.close(DeviceDisconnected(f"{self.name} is lost, by a fault in iotkit: {error}"))
+
+    def read_for(self, answer: _Answer) -> None:
+        """Read, in the caller's thread, until `answer` is there, unless another thread does."""
+        if threading.current_thread() is self._thread:
+            return
+        if not self._reading.acquire(blocking=False):
+            answer.waited_for = True
+            return
+        with Deferred() as interrupt:  # what was half read would be lost
+            try:
+                while not (answer.done() or interrupt.noted or self._gone):
+                    self._read()
+            except IotkitError:
+                pass  # the reading thread meets it too, and ends it all
+            finally:
+                self._lent = True
+                self._reading.release()
+                if self._out:
+                    self._back.set()
 
     def _read(self) -> None:
         data = self._transport.read()
@@ -182,6 +231,7 @@ class Line:
     def _tell(self, told: _Told) -> None:
         for what, outcome in told:
             if isinstance(what, _Question):
+                self._lent = self._lent or what.future.waited_for
                 _answer(what, outcome)
             else:
                 what(outcome)
@@ -221,7 +271,7 @@ class Line:
     def _keep_alive(self) -> None:
         due = self._ping_each and time.monotonic() > self._sent_at + self._ping_each
         if due and self._end.has_room_for("ping"):  # a long action may be out meanwhile
-            self._try(_Question("ping", _nothing, self._ping_each, 1, True, None))
+            self._try(_Question("ping", _nothing, self._ping_each, 1, True, None, _Answer(self)))
 
     def _handle(self, event: object) -> _Told:
         match event:

@@ -80,11 +80,11 @@ class LocalLink(Link):
 
     def get(self, name: str, *, background: bool = False) -> Future[Value]:  # noqa: ARG002
         """Read an attribute; see Link.get."""
-        return self._begin(self._values.submit, self._hosted.get, name)
+        return self._value(name, self._hosted.get, name)
 
     def set(self, name: str, value: Value) -> Future[None]:
         """Set an attribute; see Link.set."""
-        return self._begin(self._values.submit, self._hosted.set, name, value)
+        return self._value(name, self._hosted.set, name, value)
 
     def call(self, name: str, args: Sequence[Value]) -> Future[Value | None]:
         """Call a function; see Link.call."""
@@ -98,6 +98,17 @@ class LocalLink(Link):
             self.description = self._hosted.description
 
         return self._begin(self._values.submit, work)
+
+    def _value(self, name: str, work: Callable[..., Any], *args: object) -> Future[Any]:
+        """Do it at once if that takes no code of the device's and nothing waits before it."""
+        if self._pending or self._closed or not self._hosted.pushes(name):
+            return self._begin(self._values.submit, work, *args)
+        done: Future[Any] = Future()
+        try:
+            done.set_result(work(*args))
+        except Exception as error:
+            done.set_exception(error)
+        return done
 
     @property
     def closed(self) -> bool:

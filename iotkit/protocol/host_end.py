@@ -126,6 +126,8 @@ class HostEnd:
         """Whether `command` may be asked now."""
         if self._tags is None:
             return self._plain is None
+        if not self._out:
+            return True
         waiting = [len(out.sent) for out in self._out.values() if not out.given_up]
         size = len(command.encode()) + OVERHEAD + 1
         return len(waiting) < len(TAGS) and (not waiting or sum(waiting) + size <= self._room)
