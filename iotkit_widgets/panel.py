@@ -35,7 +35,7 @@ class Panel(anywidget.AnyWidget):
     the device stays open.
     """
 
-    _esm = joined("dom", "talk", "fields", "settings", "actions", "panel")
+    _esm = joined("dom", "talk", "fields", "faces", "settings", "actions", "saved", "panel")
     _css = STYLE
     spec = traitlets.Dict().tag(sync=True)
     entries = traitlets.Dict().tag(sync=True)  # filled in by get_state

@@ -23,6 +23,7 @@ def spec_of(link: Link) -> dict[str, Any]:
         "settings": [_attribute(a) for a in attributes if not a.read_only],
         "readings": [_attribute(a) for a in attributes if a.read_only],
         "actions": [_function(f) for f in known.functions.values()],
+        "table": snapshot(link, {}),
     }
 
 
@@ -42,12 +43,13 @@ def given(member: Attribute | Argument, raw: Any) -> Any:
 def snapshot(link: Link, values: Mapping[str, Value]) -> str:
     """Return the device as HTML, for a notebook opened without a kernel.
 
-    The device's own texts are inside <code>, which no notebook typesets as a formula.
+    The device's own texts are inside <code>, which no notebook typesets as a formula. The
+    browser puts later values into the second column when a notebook is saved.
     """
     known = link.description
     rows = [
         f"<tr><td>{_code(a.name)}</td>"
-        f'<td style="text-align:right">{_code(values.get(a.name, "?"))}</td>'
+        f'<td style="text-align:right">{_code(_shown(values.get(a.name)))}</td>'
         f"<td>{_code(a.limits.unit) if a.limits.unit else ''}</td></tr>"
         for a in known.attributes.values()
     ]
@@ -59,8 +61,17 @@ def snapshot(link: Link, values: Mapping[str, Value]) -> str:
     return f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
 
 
-def _code(text: object) -> str:
-    return f"<code>{escape(str(text))}</code>"
+def _code(text: str) -> str:
+    return f"<code>{escape(text)}</code>"
+
+
+def _shown(value: Value | None) -> str:
+    """Return a value as a panel shows it."""
+    if value is None:
+        return "?"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return repr(float(f"{value:.9g}")) if isinstance(value, float) else str(value)
 
 
 def _attribute(attribute: Attribute) -> dict[str, Any]:

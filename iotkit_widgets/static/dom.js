@@ -38,6 +38,11 @@ export function shown(value, type) {
   return asText(value, type);
 }
 
+// A value as a saved notebook shows it; "" where none is known.
+export function asSaved(value, type) {
+  return value === undefined || value === null ? "" : shown(value, type);
+}
+
 // A value as a person would type it.
 export function asText(value, type) {
   if (type !== "float" || typeof value !== "number") return String(value);
@@ -60,10 +65,12 @@ export function makeNote(onDismiss = () => {}) {
   const note = {
     element,
     show(text) {
+      if (words.textContent === text) return; // it would be read out again
       words.textContent = text;
       element.hidden = false;
     },
     hide() {
+      if (element.hidden) return;
       element.hidden = true;
       words.textContent = "";
     },

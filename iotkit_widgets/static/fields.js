@@ -132,19 +132,23 @@ export function makeSlider(spec, label, move) {
     title: spec.help,
   });
   let range;
+  let given; // the value it was set to, until it is moved
   const paint = () => {
     const part = (input.valueAsNumber - range.min) / (range.max - range.min);
     input.style.setProperty("--part", `${100 * part}%`);
   };
   input.addEventListener("input", () => {
+    given = undefined;
     paint();
     move(input.valueAsNumber);
   });
   const slider = {
     element: input,
     set(value) {
+      if (range && value === given) return;
+      given = value;
       const wanted = rangeFor(spec, value, range);
-      if (wanted !== range) {
+      if (wanted.min !== range?.min || wanted.max !== range.max) {
         range = wanted;
         Object.assign(input, { min: range.min, max: range.max, step: range.step });
       }

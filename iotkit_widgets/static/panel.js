@@ -3,6 +3,7 @@
 import { make, makeNote } from "./dom.js";
 import { makeAction } from "./actions.js";
 import { makeReading, makeSetting } from "./settings.js";
+import { comeBack, filledTable, keepSaved } from "./saved.js";
 import { listen, Talk, watchVisibility } from "./talk.js";
 
 const STATES = {
@@ -14,6 +15,10 @@ const STATES = {
 const NO_KERNEL = "The notebook's kernel has stopped. Run the cell again for a live panel.";
 
 export default {
+  initialize({ model }) {
+    comeBack(model); // later: the notebook waits for this here
+  },
+
   async render({ model, el }) {
     const onDead = () => {
       panel.showState({ is: "stopped", why: NO_KERNEL });
@@ -45,15 +50,20 @@ export default {
     model.on("comm_live_update", onKernel);
     onKernel();
 
+    const unsave = keepSaved(model, panel.element, () =>
+      filledTable(model.get("spec").table, (name) => panel.rows.get(name)?.text()),
+    );
     const unlisten = await listen(model, hear);
     const unwatch = watchVisibility(panel.element, (now) => {
       visible = now;
       talk.say(now);
+      for (const row of panel.rows.values()) row.seen?.(now);
       if (now) hear({});
     });
     return () => {
       unwatch();
       unlisten();
+      unsave();
       cancelAnimationFrame(asked);
       model.off("comm_live_update", onKernel);
       talk.close();
@@ -97,7 +107,10 @@ function makePanel(spec, talk) {
     why.element,
     body,
   );
+  let shown = "";
   const showState = (state) => {
+    if (shown === JSON.stringify(state)) return;
+    shown = JSON.stringify(state);
     element.dataset.state = state.is;
     badge.textContent = STATES[state.is] ?? state.is;
     badge.title = state.why;

@@ -1,11 +1,13 @@
 // The rows of a panel that show attributes: those that can be set, and those that can't.
 
-import { breakable, freshId, make, makeNote, shown } from "./dom.js";
+import { breakable, freshId, make, makeNote, shown, asSaved } from "./dom.js";
+import { makeFace, makeWarning } from "./faces.js";
 import { isNumber, makeField, makeSlider } from "./fields.js";
 
 const ECHO = 400; // ms after a touch in which the device's values don't move what is touched
 
-// One row: {element, hear(entry)}, where an entry of the device is {value} or {error}.
+// One row: {element, hear(entry), text()}, where an entry of the device is {value} or {error},
+// and the text is what a saved notebook shows of the value; "" where none is known.
 export function makeSetting(spec, talk) {
   const id = freshId();
   let known; // what the device has, as far as was heard
@@ -70,6 +72,7 @@ export function makeSetting(spec, talk) {
       });
     }
   }
+  const warning = makeWarning(spec);
   const word = spec.type === "bool" && make("span", { class: "iotkit-word", "aria-hidden": "true" });
   if (word) field.element.append(word);
   if (word) field.input.addEventListener("change", () => (word.textContent = shown(field.get(), "bool")));
@@ -82,12 +85,14 @@ export function makeSetting(spec, talk) {
     ...(slider ? [slider.element] : []),
     field.element,
     ...(spec.unit ? [make("span", { class: "iotkit-unit" }, spec.unit)] : []),
+    warning.element,
     note.element,
   );
   let failing = false; // the note is about reading it, and goes when that succeeds
 
   return {
     element: row,
+    text: () => asSaved(known, spec.type),
     hear(entry) {
       if (entry.error !== undefined) {
         failing = true;
@@ -97,15 +102,16 @@ export function makeSetting(spec, talk) {
       if (failing) note.hide();
       failing = false;
       known = entry.value;
+      warning.show(known);
       release();
     },
   };
 }
 
-// A value to look at, with a bar where it has limits.
+// A value to look at, and what it is shown with.
 export function makeReading(spec) {
   const value = make("output", { class: "iotkit-value", id: freshId(), "aria-live": "off" }, "–");
-  const bar = spec.min !== null && make("div", { class: "iotkit-bar", "aria-hidden": "true" });
+  const face = makeFace(spec);
   const note = makeNote();
   const figure = make("div", { class: "iotkit-figure" }, value);
   if (spec.unit) figure.append(make("span", { class: "iotkit-unit" }, spec.unit));
@@ -114,22 +120,27 @@ export function makeReading(spec) {
     { class: `iotkit-reading iotkit-of-${spec.type}`, "data-name": spec.name, title: spec.help },
     make("label", { class: "iotkit-label", for: value.id }, ...breakable(spec.name)),
     figure,
-    ...(bar ? [bar] : []),
+    ...(face ? [face.element] : []),
     note.element,
   );
+  let known;
+  let room = 0; // characters that the text has needed so far: it gets smaller, and stays so
+
   return {
     element,
+    text: () => asSaved(known, spec.type),
+    seen: (visible) => face?.seen(visible),
     hear(entry) {
       if (entry.error !== undefined) {
         note.show(entry.error);
         return;
       }
       note.hide();
-      value.textContent = shown(entry.value, spec.type);
-      if (bar) {
-        const part = (entry.value - spec.min) / (spec.max - spec.min);
-        bar.style.setProperty("--part", `${100 * Math.min(Math.max(part, 0), 1)}%`);
-      }
+      known = entry.value;
+      const text = shown(known, spec.type);
+      if (text !== value.textContent) value.textContent = text;
+      if (text.length > room) figure.style.setProperty("--room", (room = text.length));
+      face?.show(known);
     },
   };
 }
