@@ -34,7 +34,7 @@ check: $(VENV)/check.stamp ## check format, style, types and the direction of im
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/lab.stamp ## measure iotkit beside the plain libraries
+bench: $(VENV)/bench.stamp ## measure iotkit beside what else there is
 	@$(BIN)/python tests/bench
 
 figures: $(VENV)/test.stamp ## measure the Arduino library: flash, RAM, cycles, times on the wire
@@ -70,6 +70,11 @@ $(VENV)/lab.stamp: $(VENV)/made.stamp pyproject.toml
 $(VENV)/test.stamp: $(VENV)/lab.stamp
 	@echo 'Installing what the tests need …'
 	@$(PIP) --group test
+	@touch $@
+
+$(VENV)/bench.stamp: $(VENV)/lab.stamp
+	@echo 'Installing what iotkit is measured beside …'
+	@$(PIP) --group bench
 	@touch $@
 
 $(VENV)/check.stamp: $(VENV)/lab.stamp

@@ -6,12 +6,13 @@ import os
 
 os.environ.setdefault("IOTKIT_INTERFACES", "127.0.0.1")
 
+import bench_channel
 import bench_import
 import bench_serial
 import bench_web
 from compare import HEADING
 
 print(HEADING)
-for bench in (bench_import, bench_serial, bench_web):
+for bench in (bench_import, bench_serial, bench_web, bench_channel):
     for row in bench.rows():
         print(row, flush=True)

@@ -1,4 +1,4 @@
-"""A served attribute through our client beside `requests.Session` on a bare tornado handler."""
+"""Our client of version 1 of the web API beside `requests.Session` on a bare tornado handler."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from contextlib import contextmanager
 import requests
 from compare import Row, in_turn, per_call
 
-import iotkit
+from iotkit.device import device_over
+from iotkit.links.web import WebLink
 
 CALLS = 300
 
@@ -47,7 +48,7 @@ def _server(program: str) -> Iterator[str]:
 def rows() -> list[Row]:
     """Measure reads of an attribute."""
     with _server(SERVED) as ours_url, _server(BARE) as bare_url:
-        robot = iotkit.connect(ours_url)
+        robot = device_over(WebLink(ours_url))
         session = requests.Session()
         ours_s, plain_s = in_turn(
             lambda: per_call(lambda: robot.ratio, CALLS),
@@ -55,4 +56,4 @@ def rows() -> list[Row]:
         )
         robot.close()
         session.close()
-    return [Row("robot.ratio over the web, beside requests", ours_s, plain_s, "≤ 1.15")]
+    return [Row("robot.ratio by the web API, beside requests", ours_s, plain_s, "≤ 1.15")]
