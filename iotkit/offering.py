@@ -89,8 +89,11 @@ class _Offer:
                 self._watches.append(request)
                 continue
             future = self._ask(request)
-            self._pending.add(future)
-            future.add_done_callback(self._answers(request))
+            if future.done():
+                self._answer(request, future)
+            else:
+                self._pending.add(future)
+                future.add_done_callback(self._answers(request))
         self._send()
 
     def _ask(self, request: Request) -> Future[Any]:
@@ -110,16 +113,19 @@ class _Offer:
             with self._lock:
                 self._pending.discard(future)
                 self._answered.notify()
-                error = future.exception()
-                if error is None:
-                    self._end.description = self._link.description  # it may be renamed
-                    self._end.answer(request, future.result())
-                else:
-                    self._end.refuse(request, *_refusal(error))
+                self._answer(request, future)
                 self._begin_if_heard()  # a plain line may have waited for this answer
             self._watch()
 
         return answer
+
+    def _answer(self, request: Request, future: Future[Any]) -> None:
+        error = future.exception()
+        if error is None:
+            self._end.description = self._link.description  # it may be renamed
+            self._end.answer(request, future.result())
+        else:
+            self._end.refuse(request, *_refusal(error))
 
     def _begin_if_heard(self) -> None:
         try:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
-# The bare ones: signal's own wrap each number and handler into an enum, which takes longer than
-# all the rest.
-_get: Callable[..., Any] = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
-_set: Callable[..., Any] = getattr(signal.signal, "__wrapped__", signal.signal)
+try:  # the bare ones: signal's own wrap numbers and handlers into enums, which takes far longer
+    from _signal import getsignal  # type: ignore[import-not-found]
+    from _signal import signal as handle_signal
+except ImportError:
+    from signal import getsignal
+    from signal import signal as handle_signal
+
 _SIGINT = int(signal.SIGINT)
 
 
@@ -27,10 +29,10 @@ class Deferred:
 
     def __enter__(self) -> Deferred:
         if threading.current_thread() is threading.main_thread():
-            before = _get(_SIGINT)
+            before = getsignal(_SIGINT)
             if callable(before):
                 self._before = before
-                _set(_SIGINT, self._note)
+                handle_signal(_SIGINT, self._note)
         return self
 
     def __exit__(
@@ -40,7 +42,7 @@ class Deferred:
         traceback: TracebackType | None,
     ) -> None:
         if self._before is not None:
-            _set(_SIGINT, self._before)
+            handle_signal(_SIGINT, self._before)
             if self.noted:
                 self._before(*self.noted)
 
