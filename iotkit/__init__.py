@@ -28,6 +28,7 @@ from .errors import (
     PortBusy,
     ProtocolError,
     ReadOnly,
+    RecordingError,
     UnknownName,
 )
 
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
     from .device import Device, link_of
     from .discovery import discover
+    from .recordings.reading import recording
+    from .recordings.recorder import record
+    from .recordings.replaying import replay
     from .server import serve
     from .targets import connect, find
 
@@ -47,6 +51,9 @@ _LAZY = {
     "discover": "discovery",
     "find": "targets",
     "link_of": "device",
+    "record": "recordings.recorder",
+    "recording": "recordings.reading",
+    "replay": "recordings.replaying",
     "serve": "server",
 }
 
@@ -66,11 +73,15 @@ __all__ = [
     "PortBusy",
     "ProtocolError",
     "ReadOnly",
+    "RecordingError",
     "UnknownName",
     "connect",
     "discover",
     "find",
     "link_of",
+    "record",
+    "recording",
+    "replay",
     "serve",
 ]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from .errors import BadType, BadValue, IotkitError, ProtocolError, ReadOnly
@@ -67,6 +67,13 @@ class Attribute:
         if self.read_only:
             raise ReadOnly(f"{self.name} can be read but not set")
         return _checked(self.name, self.type, self.limits, value)
+
+    def as_read_only(self) -> Attribute:
+        """Return the same, but marked as one that can't be set."""
+        if self.read_only:
+            return self
+        inside = f"{self.limits}; read-only" if str(self.limits) else "read-only"
+        return Attribute(self.name, self.type, f"{self.summary} [{inside}]".lstrip())
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +245,12 @@ class Description:
             _clean(help),
             deadman_ms,
         )
+
+    def renamed(self, specifier: str) -> Description:
+        """Return the same with this specifier, or without one; raises BadValue for a bad one."""
+        if specifier and not is_identifier(specifier):
+            raise BadValue(f"{shown(specifier)} is no specifier: a letter, then letters, digits, _")
+        return replace(self, id=f"{self.plain_id}:{specifier}" if specifier else self.plain_id)
 
     def to_devinfo(self) -> dict[str, Any]:
         """Return the structure that `GET /devinfo` serves as its value (docs/web-api.md)."""

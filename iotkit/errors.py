@@ -85,6 +85,10 @@ class PortBusy(IotkitError, PermissionError):
     """Another program has the serial port open."""
 
 
+class RecordingError(IotkitError, OSError):
+    """A recording's file can't be written, or what is in it can't be read."""
+
+
 class BadTarget(IotkitError, ValueError):
     """A text that names no way to reach a device."""
 

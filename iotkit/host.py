@@ -37,17 +37,16 @@ import logging
 import threading
 import typing
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import wraps
 from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_origin
 
-from .description import Argument, Attribute, Description, Event, Function, is_identifier
-from .errors import BadValue, DeviceError, IotkitError
+from .description import Argument, Attribute, Description, Event, Function
+from .errors import DeviceError, IotkitError
 from .links import Change
 from .links.local import LocalLink
 from .offering import offer
 from .transports import Transport
-from .types import Type, Value, shown
+from .types import Type, Value
 
 _TYPES = {int: Type.INT, float: Type.FLOAT, bool: Type.BOOL, str: Type.STR, Any: Type.ANY}
 _log = logging.getLogger(__name__)
@@ -143,12 +142,8 @@ class Hosted:
 
     def rename(self, specifier: str) -> None:
         """Have this specifier from now on, until the program ends; BadValue for a bad one."""
-        if specifier and not is_identifier(specifier):
-            raise BadValue(f"{shown(specifier)} is no specifier: a letter, then letters, digits, _")
+        self.description = self._device._description.renamed(specifier)
         self._device.specifier = specifier
-        known = self._device._description
-        id_ = f"{known.id}:{specifier}" if specifier else known.id
-        self.description = replace(known, id=id_)
 
     def get(self, name: str) -> Value:
         """Return an attribute's value; raises DeviceError where the device's code fails."""
@@ -267,9 +262,7 @@ def _attributes(cls: type) -> Iterator[Attribute]:
             continue
         hint = typing.get_type_hints(member.fget).get("return")
         declared = Attribute(name, _type(cls, name, hint), _text(member))
-        if member.fset is None and not declared.read_only:
-            declared = Attribute(name, declared.type, _marked_read_only(declared))
-        yield declared
+        yield declared if member.fset else declared.as_read_only()
 
 
 def _functions(cls: type) -> Iterator[Function]:
@@ -320,11 +313,6 @@ def _type(cls: type, name: str, hint: Any) -> Type:
 
 def _text(documented: Any) -> str:
     return " ".join((documented.__doc__ or "").split())
-
-
-def _marked_read_only(member: Attribute) -> str:
-    inside = f"{member.limits}; read-only" if str(member.limits) else "read-only"
-    return f"{member.summary} [{inside}]".lstrip()
 
 
 __all__ = ["Device", "Hosted", "event", "function", "run"]

@@ -22,6 +22,7 @@ BUILTINS = {
     "NotOnNetwork": ImportError,
     "PortBusy": PermissionError,
     "BadTarget": ValueError,
+    "RecordingError": OSError,
 }
 EVERY_ERROR = [*BUILTINS, "UnknownName", "IotkitError"]
 

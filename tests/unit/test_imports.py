@@ -19,8 +19,8 @@ PUBLIC = [
         "OutOfRange",
         "PortBusy",
     ),
-    *("ProtocolError", "ReadOnly", "UnknownName"),
-    *("connect", "discover", "find", "link_of", "serve"),
+    *("ProtocolError", "ReadOnly", "RecordingError", "UnknownName"),
+    *("connect", "discover", "find", "link_of", "record", "recording", "replay", "serve"),
 ]
 HEAVY = [
     *("tornado", "zeroconf", "serial", "requests", "urllib3", "click", "prompt_toolkit", "IPython"),

@@ -1,0 +1,1 @@
+"""Recordings: what a device's attributes and events did, in a file (docs/recordings.md)."""
