@@ -35,6 +35,8 @@ class AsyncDevice:
         return await asyncio.wrap_future(begin_call(self._link, name, args, named))
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name == "_link":  # tools look for it before there is one
+            raise AttributeError(name)
         function = self._link.description.functions.get(name)
         if function is None:
             raise unknown(self._link, name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import keyword
+import threading
 import weakref
 from collections.abc import Callable
 from types import TracebackType
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from .aio import AsyncDevice
 
 GIVES_WAY = frozenset({"on"})  # a device's own name goes before these: lamps have an "on"
+
+
+_watching = threading.Lock()  # a set can't be read while it grows
 
 
 class _DeviceClass(type):
@@ -59,7 +63,7 @@ class Device(metaclass=_DeviceClass):
 
         At once with an attribute's value, then at each change, but at most once in `every`
         seconds. A callback may take fewer arguments. It runs in a thread of its own, a coroutine
-        function in the running event loop; while it is at work, newer news replaces older. What
+        function in the running event loop; while it is at work, newer values replace older. What
         it raises is printed, and doesn't end the news. `close()` of what this returns does, or
         the end of its `with`, or `close()` of the device. Raises UnknownName, BadValue.
 
@@ -70,22 +74,23 @@ class Device(metaclass=_DeviceClass):
         call(watch, callback)
         return watch
 
-    def watch(self, name: str, every: float = 0.0, keep: int = 1) -> Watch:
+    def watch(self, name: str, every: float = 0.0, keep: int | None = None) -> Watch:
         """Return the news of an attribute or event, to be waited for.
 
             for distance, time in robot.watch("distance"):
                 …
 
         At once an attribute's value, then each change, but at most one in `every` seconds; a
-        program that is slower gets the newest, or the last `keep`. It ends with its `close()`,
-        its `with`, or when nobody has it any more; `async for` works too. Raises UnknownName,
-        BadValue.
+        program that is slower gets the newest, or the last `keep`. Of an event, all that come,
+        the last 100 if the program is slower. It ends with its `close()`, its `with`, or when
+        nobody has it any more; `async for` works too. Raises UnknownName, BadValue.
         """
         known = self._link.description
         if name not in known.attributes and name not in known.events:
             raise unknown(self._link, name, [*known.attributes, *known.events])
         watch = Watch(self._link, name, every, keep)
-        self._watches.add(watch)
+        with _watching:
+            self._watches.add(watch)
         return watch
 
     @property
@@ -97,7 +102,9 @@ class Device(metaclass=_DeviceClass):
 
     def close(self) -> None:
         """Let go of the device; a second time does nothing."""
-        for watch in list(self._watches):
+        with _watching:
+            watches = list(self._watches)
+        for watch in watches:
             watch.close()
         self._link.close()
         opened.remove(self)

@@ -41,7 +41,7 @@ from functools import wraps
 from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_origin
 
 from .description import Argument, Attribute, Description, Event, Function
-from .errors import DeviceError, IotkitError
+from .errors import DeviceError, IotkitError, UnknownName, did_you_mean
 from .links import Change
 from .links.local import LocalLink
 from .offering import offer
@@ -49,6 +49,7 @@ from .transports import Transport
 from .types import Type, Value
 
 _TYPES = {int: Type.INT, float: Type.FLOAT, bool: Type.BOOL, str: Type.STR, Any: Type.ANY}
+_hosting = threading.Lock()  # who may change whom a device is served by
 _log = logging.getLogger(__name__)
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -124,6 +125,9 @@ class Device:
 
     def changed(self, name: str) -> None:
         """Tell all who follow the attribute `name` that its value may be a new one."""
+        if name not in self._description.attributes:
+            known = self._description
+            raise UnknownName(f"{known.id} has no {name!r}{did_you_mean(name, known.attributes)}")
         for hosted in self._hosts:
             hosted.changed(name)
 
@@ -174,7 +178,8 @@ class Hosted:
     def listen(self, link: LocalLink) -> None:
         """Tell the link's newsroom of the device's events and changes from now on."""
         self._link = link
-        self._device._hosts = (*self._device._hosts, self)
+        with _hosting:
+            self._device._hosts = (*self._device._hosts, self)
 
     def pushes(self, name: str) -> bool:
         """Whether the device tells of each change of the attribute by itself."""
@@ -190,11 +195,10 @@ class Hosted:
 
     def push(self, name: str) -> None:
         """Tell of an attribute that is no property now."""
-        while True:
-            value = getattr(self._device, name)
-            self.tell(name, self._reading(name))
-            if getattr(self._device, name) is value:
-                return  # else another thread has set it, and may have told, between these lines
+        if self._link is not None:
+            newsroom = self._link.newsroom
+            mark = newsroom.mark()  # another thread may set it, and tell, between these lines
+            newsroom.tell(name, self._reading(name), mark=mark)
 
     def tell(self, name: str, change: Change) -> None:
         """Tell of an attribute or event."""
@@ -203,7 +207,8 @@ class Hosted:
 
     def close(self) -> None:
         """Let the device end what is still going on."""
-        self._device._hosts = tuple(one for one in self._device._hosts if one is not self)
+        with _hosting:
+            self._device._hosts = tuple(one for one in self._device._hosts if one is not self)
         try:
             self._device.on_close()
         except Exception:

@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, wait
+from functools import partial
 from typing import Any
 
 from .errors import (
@@ -58,6 +59,8 @@ class _Offer:
         self._watches: deque[Watch] = deque()  # those that wait to be carried out
         self._watching = threading.Lock()
         self._following: dict[str, Following] = {}
+        self._wanted: dict[str, Watch] = {}  # by attribute; what an earlier one tells is late
+        self._over = False
 
     def run(self) -> None:
         """Answer until the transport is closed."""
@@ -78,6 +81,8 @@ class _Offer:
         except DeviceDisconnected:
             wait(self._pending, GRACE)  # a pipe may still take the answers
         finally:
+            with self._watching:
+                self._over = True
             for following in (*events, *self._following.values()):
                 following.close()
 
@@ -85,7 +90,6 @@ class _Offer:
         """Begin what has been asked for, and send what is answered."""
         while request := self._end.next_request():
             if isinstance(request, Watch):
-                self._end.answer(request)
                 self._watches.append(request)
                 continue
             future = self._ask(request)
@@ -140,25 +144,28 @@ class _Offer:
         """Carry out what has been asked for, one after the other."""
         while self._watches:
             with self._watching:
-                if not self._watches:
+                if not self._watches or self._over:
                     return
                 watch = self._watches.popleft()
                 name = watch.attribute.name
+                with self._lock:
+                    self._wanted[name] = watch
                 before = self._following.pop(name, None)
                 if watch.milliseconds:
                     self._following[name] = self._link.follow(
-                        name, self._heard, watch.milliseconds / 1000
+                        name, partial(self._heard, watch), watch.milliseconds / 1000
                     )
                 if before:
                     before.close()
 
-    def _heard(self, name: str, change: Change, at: float) -> None:  # noqa: ARG002 - see Heard
-        attribute = self._link.description.attributes[name]
+    def _heard(self, watch: Watch, name: str, change: Change, at: float) -> None:  # noqa: ARG002 - see Heard
         with self._lock:
+            if self._wanted.get(name) is not watch:
+                return
             if isinstance(change, IotkitError):
-                self._end.no_news(attribute, *_refusal(change)[::2])
+                self._end.no_news(watch.attribute, *_refusal(change)[::2])
             elif change is not None:
-                self._end.news(attribute, change)
+                self._end.news(watch.attribute, change)
             self._begin_if_heard()
 
     def _raised(self, name: str, change: Change, at: float) -> None:  # noqa: ARG002 - see Heard

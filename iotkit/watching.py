@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import sys
 import threading
 import time
@@ -15,13 +16,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from .description import Attribute
 from .errors import BadValue, DeviceDisconnected, IotkitError
-from .links import Change, Link
+from .links import Change, Following, Link
 from .text import printable
 from .values import reading
 
 if TYPE_CHECKING:
     import asyncio  # else only where it is used: it takes a while to load
 
+EVENTS_KEPT = 100  # of those that a program hasn't taken yet
 QUIET = 10.0  # seconds in which the same error of a callback is shown once
 BLINK = 0.2  # seconds: Windows can't interrupt a longer wait
 
@@ -43,17 +45,19 @@ class Watch(Iterator[News], AsyncIterator[News]):
         for distance, time in robot.watch("distance"):
             …
 
-    `for` and `async for` wait for the next one. A value that is replaced before anybody took it
-    is dropped, so that a slow program has the newest; `keep` is how many wait at most, and
-    `dropped` counts those that were lost. Iteration raises what has become of a value that isn't
+    `for` and `async for` wait for the next one. `keep` is how many wait for a slow program at
+    most: without it, the newest value of an attribute, and 100 events. Older ones give way, and
+    `dropped` counts them. Iteration raises what has become of a value that isn't
     known (DeviceTimeout, DeviceError; it may go on after that), and DeviceDisconnected when the
     device is gone.
     """
 
-    def __init__(self, link: Link, name: str, every: float = 0.0, keep: int = 1) -> None:
+    def __init__(self, link: Link, name: str, every: float = 0.0, keep: int | None = None) -> None:
         """Begin; raises BadValue for an `every` below 0 or a `keep` below 1."""
-        if not every >= 0:
-            raise BadValue(f"every={every} is no time: write seconds, such as every=0.5")
+        if not isinstance(every, int | float) or not 0 <= every < math.inf:
+            raise BadValue(f"every={every!r} is no time: write seconds, such as every=0.5")
+        if keep is None:
+            keep = 1 if name in link.description.attributes else EVENTS_KEPT
         if isinstance(keep, bool) or not isinstance(keep, int) or keep < 1:
             raise BadValue(f"keep={keep!r} is no number of values: 1 or more can be kept")
         self.name = name
@@ -62,7 +66,8 @@ class Watch(Iterator[News], AsyncIterator[News]):
         self._inbox = _Inbox(keep)
         self._following = link.follow(name, self._inbox.put, every)
         # Whoever forgets to close it: what is followed knows the inbox alone.
-        self._end = weakref.finalize(self, self._following.close)
+        self._forgotten = weakref.finalize(self, _end, self._following)
+        self._forgotten.atexit = False
 
     @property
     def dropped(self) -> int:
@@ -76,7 +81,8 @@ class Watch(Iterator[News], AsyncIterator[News]):
 
     def close(self) -> None:
         """End it, from any thread; whoever waits for the next one comes to the end."""
-        self._end()
+        self._forgotten.detach()
+        self._following.close()
         self._inbox.close()
 
     def __enter__(self) -> Self:
@@ -118,6 +124,15 @@ class Watch(Iterator[News], AsyncIterator[News]):
         return News(_known(change, self._attribute, at), at)
 
 
+def _end(following: Following) -> None:
+    """End it in a thread of its own.
+
+    Python finds what was forgotten wherever a thread happens to be: perhaps with a lock in its
+    hands that `close` needs.
+    """
+    threading.Thread(target=following.close, name="iotkit end of watch", daemon=True).start()
+
+
 class _Inbox:
     """The news that nobody has taken yet, for one consumer, in a thread or a coroutine."""
 
@@ -154,10 +169,11 @@ class _Inbox:
         """Do the same in a coroutine."""
         import asyncio
 
+        loop = asyncio.get_running_loop()
         with self._changed:
-            if self._waker is None:
-                self._waker = asyncio.get_running_loop(), asyncio.Event()
-        _, woken = self._waker
+            if self._waker is None or self._waker[0] is not loop:
+                self._waker = loop, asyncio.Event()
+            woken = self._waker[1]
         while True:
             woken.clear()
             with self._changed:
@@ -195,7 +211,7 @@ def call(watch: Watch, callback: Callable[..., Any]) -> None:
     """
     wanted = _wanted(callback)
     complain = _Complaints(watch.name)
-    if not inspect.iscoroutinefunction(callback):
+    if not _is_coroutine_function(callback):
         name = f"iotkit on {watch.name}"
         threading.Thread(
             target=_serve, args=(watch, callback, wanted, complain), name=name, daemon=True
@@ -220,23 +236,30 @@ _tasks: set[asyncio.Task[None]] = set()
 
 
 def _serve(watch: Watch, callback: Callable[..., Any], wanted: int, complain: _Complaints) -> None:
-    while not watch.closed:
-        try:
-            for news in watch:
-                callback(*news[:wanted])
-        except Exception as error:
-            complain(error)
+    with watch:  # whatever ends this
+        while not watch.closed:
+            try:
+                for news in watch:
+                    callback(*news[:wanted])
+            except Exception as error:
+                complain(error)
 
 
 async def _serve_in_loop(
     watch: Watch, callback: Callable[..., Any], wanted: int, complain: _Complaints
 ) -> None:
-    while not watch.closed:
-        try:
-            async for news in watch:
-                await callback(*news[:wanted])
-        except Exception as error:
-            complain(error)
+    with watch:
+        while not watch.closed:
+            try:
+                async for news in watch:
+                    await callback(*news[:wanted])
+            except Exception as error:
+                complain(error)
+
+
+def _is_coroutine_function(callback: Callable[..., Any]) -> bool:
+    called = getattr(callback, "__call__", None)  # noqa: B004 - of an object that can be called
+    return inspect.iscoroutinefunction(callback) or inspect.iscoroutinefunction(called)
 
 
 def _wanted(callback: Callable[..., Any]) -> int:

@@ -15,6 +15,7 @@ from ..types import Value
 from . import Link, Newsroom
 from .news import gone
 from .polling import Poller
+from .timer import later
 
 SAMPLING = 0.01  # seconds at least between two readings of what doesn't tell of its changes
 MAX_CALLS = 8  # functions at work at once; the next one waits
@@ -136,7 +137,7 @@ class LocalLink(Link):
     def begin(self, name: str, period: float) -> None:
         """Begin to tell of an attribute; see Source.begin."""
         if self._hosted.pushes(name):
-            self.refresh(name)
+            later(0.0, lambda: self._hosted.push(name))
         else:
             self._sampler.begin(name, period)
 

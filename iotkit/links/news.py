@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
@@ -20,12 +21,16 @@ Change = Value | None | IotkitError  # a value; None for an event without one; o
 Heard = Callable[[str, Change, float], None]  # name, change, and when it came (seconds, epoch)
 
 EARLY = 0.1  # part of a period by which news may be early, so that two alike clocks don't collide
+MAX_WAITING = 10_000  # events that wait for one who is slow to hear them; beyond, the oldest go
 
 _log = logging.getLogger(__name__)
 
 
 class Source(Protocol):
-    """Where a newsroom has its news from: a link. It must not wait for the device."""
+    """Where a newsroom has its news from: a link.
+
+    It must not wait for the device, nor tell of anything while it is called.
+    """
 
     def begin(self, name: str, period: float) -> None:
         """Tell of the attribute at once and then at each change, at most once in `period` seconds.
@@ -41,17 +46,25 @@ class Source(Protocol):
 
 
 class Following:
-    """One who follows; `close()` ends it."""
+    """One who follows; `close()` ends it.
+
+    News comes from several threads. One of them at a time calls `heard`, with no lock held, and
+    takes along what the others have brought meanwhile: so `heard` may follow and close, and what
+    it does may bring news.
+    """
 
     def __init__(self, room: Newsroom, name: str, heard: Heard, period: float) -> None:
         self.name, self.period = name, period
         self._room: Newsroom | None = room
         self._heard = heard
-        self._lock = threading.RLock()  # news come from several threads, and are told in order
+        self._lock = threading.Lock()
+        self._waiting: deque[tuple[Change, float]] = deque(maxlen=MAX_WAITING)
+        self._calling = False  # somebody calls `heard` just now
         self._told: list[Change] = []  # the last one, if any
         self._told_at = -1e9
         self._last = 0  # the number of the last news that came
         self._newest: tuple[Change, float] | None = None  # what waits for its time
+        self._over = False
 
     def close(self) -> None:
         """Hear no more, from any thread; a second time does nothing. A call may still end."""
@@ -65,41 +78,81 @@ class Following:
         if self._room is not None:
             self._room.refresh(self.name)
 
-    def tell(self, number: int, change: Change, at: float, *, paced: bool) -> None:
-        """Pass news on, now or when their time has come; older news than the last is dropped."""
+    def tell(self, number: int, change: Change, at: float) -> None:
+        """Pass on what an attribute is, now or in time; older news than the last is dropped."""
         with self._lock:
-            if number <= self._last:
+            if number <= self._last or self._over:
                 return
             self._last = number
-            if paced and self._newest is not None:
+            now = time.monotonic()
+            left = self._told_at + self.period - now
+            if self._newest is None and left <= self.period * EARLY:
+                self._take((change, at), now)
+                left = 0.0
+            else:
+                left = 0.0 if self._newest else left  # it is in the timer already
                 self._newest = change, at
-                return
-            left = self._told_at + self.period * (1 - EARLY) - time.monotonic() if paced else 0
-            if left <= 0:
-                self._pass_on(change, at)
-                return
-            self._newest = change, at
-        later(left, self._due)
+        if left:
+            later(left, self._due)
+        self._pass_on()
+
+    def tell_event(self, change: Change, at: float) -> None:
+        """Pass on what an event brought, at once."""
+        with self._lock:
+            if not self._over:
+                self._waiting.append((change, at))
+        self._pass_on()
+
+    def end(self, reason: IotkitError) -> None:
+        """Pass on what still waits, and why there will be nothing more."""
+        with self._lock:
+            if self._newest is not None:
+                self._take(self._newest, 0.0)
+            self._over = True
+            self._waiting.append((reason, time.time()))
+        self._pass_on()
 
     def forget(self) -> None:
         """Take the next news for new even if it is the same."""
-        self._told = []
+        with self._lock:
+            self._told = []
 
     def _due(self) -> None:
         with self._lock:
-            newest, self._newest = self._newest, None
-            if newest is not None and not (self._told and same(self._told[0], newest[0])):
-                self._pass_on(*newest)
+            if self._newest is not None:
+                self._take(self._newest, time.monotonic())
+        self._pass_on()
 
-    def _pass_on(self, change: Change, at: float) -> None:
-        if self._room is None:
+    def _take(self, news: tuple[Change, float], now: float) -> None:
+        """Let this be passed on, instead of what was not passed on yet; called with the lock."""
+        self._newest = None
+        if self._told and same(self._told[0], news[0]):
             return
-        self._told_at = time.monotonic()
-        self._told = [change]
+        self._told, self._told_at = [news[0]], now
+        self._waiting.clear()
+        self._waiting.append(news)
+
+    def _pass_on(self) -> None:
+        with self._lock:
+            if self._calling:
+                return
+            self._calling = True
         try:
-            self._heard(self.name, change, at)
-        except Exception:
-            _log.exception("who follows %s failed", self.name)
+            while (news := self._next()) is not None:
+                try:
+                    self._heard(self.name, *news)
+                except Exception:
+                    _log.exception("who follows %s failed", self.name)
+        except BaseException:  # an interrupt, in whatever thread this is
+            self._calling = False
+            raise
+
+    def _next(self) -> tuple[Change, float] | None:
+        with self._lock:
+            if self._room is not None and self._waiting:
+                return self._waiting.popleft()
+            self._calling = False
+            return None
 
 
 class Newsroom:
@@ -109,9 +162,10 @@ class Newsroom:
         self._source = source
         self._lock = threading.Lock()
         self._turn = threading.RLock()  # who may speak with the source
-        self._following: dict[str, list[Following]] = {}
+        self._following: dict[str, tuple[Following, ...]] = {}
         self._asked: dict[str, float] = {}  # the period that the source knows
         self._latest: dict[str, tuple[int, Change, float]] = {}
+        self._numbers: dict[str, int] = {}  # of each attribute's last news
         self._events: set[str] = set()
         self._number = 0
         self._gone: IotkitError | None = None
@@ -122,14 +176,15 @@ class Newsroom:
         with self._lock:
             gone, latest = self._gone, self._latest.get(name)
             if gone is None:
-                self._following.setdefault(name, []).append(following)
+                self._following[name] = (*self._following.get(name, ()), following)
                 if event:
                     self._events.add(name)
+        # By the timer, as `heard` may need what the caller of this has locked.
         if gone is not None:
-            following.tell(1, gone, time.time(), paced=False)
+            later(0.0, lambda: following.end(gone))
             return following
         if latest is not None:
-            following.tell(*latest, paced=False)
+            later(0.0, lambda: following.tell(*latest))
         self._ask(name)
         return following
 
@@ -137,39 +192,60 @@ class Newsroom:
         """Tell it no more."""
         name = following.name
         with self._lock:
-            others = [one for one in self._following.get(name, []) if one is not following]
+            followed = self._following.get(name, ())
+            others = tuple(one for one in followed if one is not following)
             if others:
                 self._following[name] = others
             else:
                 self._following.pop(name, None)
                 self._latest.pop(name, None)
+                self._numbers.pop(name, None)
         self._ask(name)
 
     def follows(self, name: str) -> bool:
         """Whether anybody follows `name`."""
         return name in self._following
 
-    def tell(self, name: str, change: Change, at: float | None = None) -> None:
-        """Tell all who follow `name`, from any thread; of an attribute only what has changed."""
-        if name not in self._following:
-            return
+    def mark(self) -> int:
+        """Return a number for what is about to be read: all that is told later has a higher one."""
         with self._lock:
-            latest = self._latest.get(name)
-            event = name in self._events
-            if latest is not None and not event and same(latest[1], change):
-                return
             self._number += 1
-            news = (self._number, change, time.time() if at is None else at)
-            if not event and name in self._following:
-                self._latest[name] = news
-            following = self._following.get(name, ())
-        for one in following:
-            one.tell(*news, paced=one.period > 0 and not event)
+            return self._number
 
-    def tell_all(self, error: IotkitError) -> None:
-        """Tell all who follow an attribute why it isn't known."""
-        for name in self.attributes():
-            self.tell(name, error)
+    def tell(self, name: str, change: Change, at: float | None = None, mark: int = 0) -> bool:
+        """Tell all who follow `name`, from any thread; of an attribute only what has changed.
+
+        What was read has the `mark` from before its reading: if something newer has been told
+        meanwhile, it is dropped. Return whether it was told.
+        """
+        if name not in self._following:
+            return False
+        at = time.time() if at is None else at
+        with self._lock:
+            following = self._following.get(name, ())
+            event = name in self._events
+            if not event and not (mark := self._is_new(name, change, at, mark)):
+                return False
+        for one in following:
+            if event:
+                one.tell_event(change, at)
+            else:
+                one.tell(mark, change, at)
+        return True
+
+    def _is_new(self, name: str, change: Change, at: float, mark: int) -> int:
+        """Return the number of news of an attribute, or 0 where it is none."""
+        if not mark:
+            mark = self._number = self._number + 1
+        latest, last = self._latest.get(name), self._numbers.get(name, 0)
+        if mark <= last or name not in self._following:
+            return 0
+        self._numbers[name] = mark
+        if latest is not None and same(latest[1], change):
+            self._latest[name] = (mark, *latest[1:])
+            return 0
+        self._latest[name] = mark, change, at
+        return mark
 
     def attributes(self) -> list[str]:
         """Return the attributes that anybody follows."""
@@ -180,14 +256,15 @@ class Newsroom:
         """Have the attribute told of again, whether it changes or not."""
         with self._lock:
             self._latest.pop(name, None)
-            for one in self._following.get(name, ()):
-                one.forget()
+            following = self._following.get(name, ())
+        for one in following:
+            one.forget()
         self._source.refresh(name)
 
     def renew(self) -> None:
         """Ask the source for everything again: the device has forgotten what it was asked."""
         with self._turn:
-            for name, period in self._asked.items():
+            for name, period in list(self._asked.items()):
                 self._source.begin(name, period)
 
     def close(self, reason: IotkitError) -> None:
@@ -197,10 +274,9 @@ class Newsroom:
                 return
             self._gone = reason
             followed, self._following = self._following, {}
-            self._number += 1
         for following in followed.values():
             for one in following:
-                one.tell(self._number, reason, time.time(), paced=False)
+                one.end(reason)
 
     def _ask(self, name: str) -> None:
         """Have the source tell of `name` as often as those who follow it now wish."""

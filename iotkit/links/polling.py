@@ -27,8 +27,11 @@ _log = logging.getLogger(__name__)
 class Told(Protocol):
     """Who is told: a Newsroom."""
 
-    def tell(self, name: str, change: Change) -> None:
-        """Tell of one attribute."""
+    def mark(self) -> int:
+        """Return a mark for what is about to be read."""
+
+    def tell(self, name: str, change: Change, at: float | None = None, mark: int = 0) -> bool:
+        """Tell of one attribute, unless newer has been told since `mark`; return whether it was."""
 
     def attributes(self) -> list[str]:
         """Return those that anybody follows."""
@@ -39,6 +42,7 @@ class Poller:
 
     `period` is the least time between two questions for the same attribute, in seconds. Half of
     the time at least belongs to others: a question that took long is followed by a long rest.
+    `found`, if given, is called with the name of an attribute whose answer was news.
     """
 
     def __init__(
@@ -48,8 +52,10 @@ class Poller:
         told: Told,
         *,
         period: float = 0.0,
+        found: Callable[[str], None] | None = None,
     ) -> None:
         self._name, self._ask, self._told = name, ask, told
+        self._found = found
         self._period = period
         self._changed = threading.Condition()
         self._periods: dict[str, float] = {}
@@ -60,17 +66,27 @@ class Poller:
         self._missed = 0  # attributes without an answer, one after the other
         self._asked = ""  # the one that is out
         self._free_at = 0.0  # when the line has had its rest
+        self._silence: DeviceTimeout | None = None  # of a device that answers nothing
         self._running = False
+        self._closed = False
 
     def begin(self, name: str, period: float, first: float = 0.0) -> None:
         """Ask for `name` from now on, each `period` seconds; in `first` seconds at first."""
         with self._changed:
+            if self._closed:
+                return
             self._periods[name] = max(period, self._period)
             self._due[name] = time.monotonic() + first
             if not self._running:
                 self._running = True
                 threading.Thread(target=self._run, name=self._name, daemon=True).start()
             self._changed.notify_all()
+
+    def hasten(self, name: str) -> None:
+        """Ask for `name` as often as may be, if it is among those that are asked for."""
+        with self._changed:
+            if name in self._periods:
+                self.begin(name, 0.0)
 
     def end(self, name: str) -> None:
         """Ask for `name` no more."""
@@ -87,8 +103,9 @@ class Poller:
                 self._changed.notify_all()
 
     def close(self) -> None:
-        """Ask for nothing any more."""
+        """Ask for nothing any more, whoever begins."""
         with self._changed:
+            self._closed = True
             self._periods.clear()
             self._changed.notify_all()
 
@@ -132,34 +149,40 @@ class Poller:
 
     def _poll(self, name: str) -> None:
         """Ask for one value; tell of it in the thread in which the answer comes, so in order."""
-        answered = threading.Event()
+        answered, mark = threading.Event(), self._told.mark()
 
         def answer(future: Future[Value]) -> None:
             try:
-                self._answered(name, future)
+                self._answered(name, future, mark)
             finally:
                 answered.set()
                 with self._changed:
                     self._changed.notify_all()
 
-        self._ask(name).add_done_callback(answer)
+        try:
+            self._ask(name).add_done_callback(answer)
+        except IotkitError as error:  # it can't even be asked
+            self._told.tell(name, error)
+            return
         with self._changed:
             self._changed.wait_for(lambda: answered.is_set() or name not in self._periods)
 
-    def _answered(self, name: str, future: Future[Value]) -> None:
+    def _answered(self, name: str, future: Future[Value], mark: int) -> None:
         if future.cancelled() or name not in self._periods:
             return
         error = future.exception()
         if isinstance(error, DeviceReset | DeviceDisconnected):
             return  # it is back already, or the link tells of its end
         if isinstance(error, DeviceTimeout):
-            self._miss(name, error)
+            self._miss(name, error, mark)
             return
         if self._missed > 1:
             self._wake(self._periods)
-        self._missed = 0
+        self._missed, self._silence = 0, None
         self._wake([name])
-        self._told.tell(name, future.result() if error is None else _told_as(error))
+        change = future.result() if error is None else _told_as(error)
+        if self._told.tell(name, change, mark=mark) and self._found is not None:
+            self._found(name)
 
     def _wake(self, names: Iterable[str]) -> None:
         with self._changed:
@@ -167,16 +190,18 @@ class Poller:
                 if self._resting.pop(name, None) is not None:
                     self._due[name] = 0.0
 
-    def _miss(self, name: str, error: DeviceTimeout) -> None:
+    def _miss(self, name: str, error: DeviceTimeout, mark: int) -> None:
         """Note that no answer came: after the second in a row, the device itself is silent."""
         self._missed += 1
-        silent = self._missed > 1 or len(self._periods) == 1
-        lost = self._told.attributes() if silent else [name]
+        lost = [name]
+        if self._missed > 1 or len(self._periods) == 1:
+            lost = self._told.attributes()
+            error = self._silence = self._silence or error  # the same, whichever is asked for
         with self._changed:
             rested = time.monotonic() + REST
             self._resting |= {one: rested for one in lost if one in self._periods}
         for one in lost:
-            self._told.tell(one, error)
+            self._told.tell(one, error, mark=mark)
 
 
 def _told_as(error: BaseException) -> IotkitError:

@@ -25,7 +25,9 @@ from . import CALL_TIMEOUT, TIMEOUT, Link, Newsroom
 from .greeting import greet
 from .introspection import introspect
 from .line import Line
+from .news import gone
 from .polling import Poller
+from .watches import Watches
 
 TRIES = 3  # of what may be asked twice
 POLL_PERIOD = 0.05  # seconds at least between two questions for the same attribute (version 1)
@@ -66,10 +68,15 @@ class SerialLink(Link):
                 lambda name: self.get(name, background=True),
                 self.newsroom,
                 period=POLL_PERIOD,
+                found=self._found,
             )
+            self._watches = Watches(self._watch, self._poller.hasten)
             self._pace = transport.pace
-            self._line.on_news, self._line.on_restart = self._heard, self.newsroom.renew
-            self._line.on_gone = self.newsroom.close
+            self._periods: dict[str, float] = {}  # of what the device pushes
+            self._line.on_news, self._line.on_restart = self._heard, self._restarted
+            self._line.on_gone = self._gone
+            if self._line.closed:
+                self._gone(gone(self.target))
         except BaseException:
             self._line.close()
             raise
@@ -160,7 +167,6 @@ class SerialLink(Link):
     def close(self) -> None:
         """Close the transport; see Link.close."""
         self._line.close()
-        self._poller.close()
 
     # The source of the newsroom: a device of version 2 pushes, one of version 1 is asked again
     # and again.
@@ -170,8 +176,9 @@ class SerialLink(Link):
         if not self._line.framed:
             self._poller.begin(name, period)
             return
-        milliseconds = round(min(max(period, self._pace), LONGEST_WATCH) * 1000)
-        self._watch(name, milliseconds).add_done_callback(lambda done: self._watched(name, done))
+        period = min(max(period, self._pace), LONGEST_WATCH)
+        self._periods[name] = period
+        self._watches.begin(name, round(period * 1000))
         beat = HEARTBEAT * len(self.newsroom.attributes())
         self._poller.begin(name, beat, beat)
 
@@ -179,24 +186,43 @@ class SerialLink(Link):
         """End it; see Source.end."""
         self._poller.end(name)
         if self._line.framed and not self.closed:
-            self._watch(name, 0)
+            self._watches.end(name)
 
     def refresh(self, name: str) -> None:
         """Ask for an attribute now; see Source.refresh."""
         self._poller.hurry(name)
 
     def _watch(self, name: str, milliseconds: int) -> Future[str]:
-        return self._line.ask(
-            f"watch {name} {milliseconds}",
-            lambda reply: self._data(reply, f"to tell of {name}"),
-            timeout=self._timeout,
-            tries=TRIES,
-        )
+        try:
+            return self._line.ask(
+                f"watch {name} {milliseconds}",
+                lambda reply: self._data(reply, f"to tell of {name}"),
+                timeout=self._timeout,
+                tries=TRIES,
+            )
+        except BadValue as error:  # the line is longer than the device takes
+            refused: Future[str] = Future()
+            refused.set_exception(DeviceError(str(error), 413))
+            return refused
 
-    def _watched(self, name: str, done: Future[str]) -> None:
-        """Ask for an attribute again and again where the device has no room to watch it."""
-        if isinstance(done.exception(), DeviceError) and self.newsroom.follows(name):
-            self._poller.begin(name, POLL_PERIOD)
+    def _found(self, name: str) -> None:
+        """Note that it took a question to learn what the device should have pushed.
+
+        Then it has missed the wish, or restarted on the quiet. What it pushes seldom may just be
+        due.
+        """
+        if self._line.framed and self._periods.get(name, HEARTBEAT) < HEARTBEAT:
+            self._watches.again(name)
+
+    def _restarted(self) -> None:
+        if self._line.framed:
+            # From here on, it knows again that there is a host for its events.
+            self._line.ask("ping", lambda _: None, timeout=self._timeout, tries=TRIES)
+        self.newsroom.renew()
+
+    def _gone(self, reason: IotkitError) -> None:
+        self.newsroom.close(reason)
+        self._poller.close()
 
     def _heard(self, news: News) -> None:
         """Take in what the device has said unasked; what makes no sense is dropped."""

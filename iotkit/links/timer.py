@@ -9,6 +9,8 @@ import threading
 import time
 from collections.abc import Callable
 
+LONGEST_WAIT = 3600.0  # seconds at a time; there is a longest time that Python can wait
+
 _changed = threading.Condition()
 _waiting: list[tuple[float, int, Callable[[], None]]] = []
 _numbers = itertools.count()  # of two for the same moment, the first goes first
@@ -44,7 +46,7 @@ def _run() -> None:
     while True:
         with _changed:
             while _waiting and (left := _waiting[0][0] - time.monotonic()) > 0:
-                _changed.wait(left)
+                _changed.wait(min(left, LONGEST_WAIT))
             if not _waiting:
                 _thread = None
                 return

@@ -79,7 +79,10 @@ class Rename(Request):
 
 @dataclass(frozen=True, slots=True)
 class Watch(Request):
-    """The host wants the news of `attribute`, at most one each `milliseconds`; 0 ends it."""
+    """The host wants the news of `attribute`, at most one each `milliseconds`; 0 ends it.
+
+    It is answered already.
+    """
 
     attribute: Attribute
     milliseconds: int
@@ -100,6 +103,8 @@ class DeviceEnd:
         self._lines = Lines(CANCEL if version >= 2 else b"")
         self._received: deque[tuple[bytes, bool]] = deque()
         self._unanswered: list[Request] = []
+        self._watched: dict[str, Attribute] = {}
+        self._forgotten: deque[Watch] = deque()  # what a host before this one wanted
         self._framed = False  # a good frame has come
         self._listens = False  # the host knows of news
         self._out = bytearray()
@@ -114,12 +119,15 @@ class DeviceEnd:
 
     def next_request(self) -> Request | None:
         """Return the next request that needs the device itself; None where there is none yet."""
-        while self._received and not self._held_up(self._received[0][0]):
-            request = self._line(*self._received.popleft())
+        ready = self._received
+        while not self._forgotten and ready and not self._held_up(ready[0][0]):
+            request = self._line(*ready.popleft())
+            if isinstance(request, Watch):
+                return request
             if request is not None:
                 self._unanswered.append(request)
                 return request
-        return None
+        return self._forgotten.popleft() if self._forgotten else None
 
     def answer(self, request: Request, value: Value | None = None) -> None:
         """Answer with the value got or the function's result; None where there is none.
@@ -143,12 +151,14 @@ class DeviceEnd:
             data = attribute.type.format(attribute.type.check(value))
         except IotkitError as error:
             self.no_news(attribute, 500, str(error))
-        else:
+            return
+        if attribute.name in self._watched:
             self._unasked(VALUE_NEWS, attribute.name, data)
 
     def no_news(self, attribute: Attribute, status: int, reason: str) -> None:
-        """Tell why the value of an attribute that the host watches is not known."""
-        self._unasked(NO_NEWS, attribute.name, f"{status} {reason}")
+        """Tell why the value of a watched attribute is not known."""
+        if attribute.name in self._watched:
+            self._unasked(NO_NEWS, attribute.name, f"{status} {reason}")
 
     def raised(self, event: Event, value: Value | None) -> None:
         """Tell of an event, if the host is one that knows of such things."""
@@ -216,12 +226,20 @@ class DeviceEnd:
         elif command == "watch" and self._version >= 2:
             return self._watch(rest, tag)
         elif command in V1_BUILTINS:
+            if command == "devinfo" and not tag:
+                self._begin_session()
             self._send(tag, 200, *self._builtin(command))
         elif command in self.description.functions:
             return self._call(self.description.functions[command], rest if blank else None, tag)
         elif line or tag:
             raise _Refused(404, "funcname Not Found", "-")
         return None
+
+    def _begin_session(self) -> None:
+        """Forget what was asked before: who asks in a plain line what this is, has just come."""
+        self._framed = self._listens = False
+        self._forgotten += (Watch(attribute, 0) for attribute in self._watched.values())
+        self._watched.clear()
 
     def _ready(self) -> tuple[str, str]:
         known = self.description
@@ -299,6 +317,10 @@ class DeviceEnd:
         if not 0 <= milliseconds <= LONGEST_WATCH:
             raise _Refused(416, "Out of range", f"0..{LONGEST_WATCH}")
         self._listens = True
+        self._watched.pop(name, None)
+        if milliseconds:
+            self._watched[name] = attribute
+        self._send(tag, 200, "Success", "-")
         return Watch(attribute, milliseconds, tag=tag)
 
     def _rename(self, specifier: str, tag: str | None) -> Rename:

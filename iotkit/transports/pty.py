@@ -27,6 +27,7 @@ class Pty(Transport):
         os.set_blocking(self._device, False)
         self.name = os.ttyname(self._client)
         self._waker, self._wake = os.pipe()
+        self._patience = PATIENCE
         self._closed = False
         self._closing, self._reading, self._writing = (threading.Lock() for _ in range(3))
 
@@ -43,8 +44,9 @@ class Pty(Transport):
         """Send all of `data`, or lose the rest where nobody reads it."""
         with self._writing:
             self._check()
-            while data and select.select([self._waker], [self._device], [], PATIENCE)[1]:
+            while data and select.select([self._waker], [self._device], [], self._patience)[1]:
                 data = data[os.write(self._device, data) :]
+            self._patience = 0.0 if data else PATIENCE  # who doesn't read is waited for once
             self._check()
 
     def close(self) -> None:
