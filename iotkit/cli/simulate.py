@@ -49,7 +49,7 @@ def simulate(
 ) -> None:
     """Be a simulated device, until Ctrl-C.
 
-    It speaks as a board on a serial port does. NAME is sumobot or testhosttiny.
+    It speaks as a board on a serial port does. NAME is sumobot, weather or testhosttiny.
     """
     if (name is None) == (firmware is None):
         raise click.UsageError("Say either a NAME or a --firmware.")

@@ -123,9 +123,9 @@ class IotkitMagics(Magics):
 
         %iotkit simulate WHICH [as NAME]
 
-        WHICH is sumobot or testhosttiny, or a sketch for a simulated Uno (path/Robot.ino). Without
-        a NAME the variable has the device's own name.
-        Once more with the same name, it begins anew.
+        WHICH is sumobot, weather or testhosttiny, or a sketch for a simulated Uno (path/Robot.ino).
+        Without a NAME the variable has the device's own name. Once more with the same name, it
+        begins anew.
         """
         which, name = _with_name(line)
         self._put(f"sim:{which}", name)

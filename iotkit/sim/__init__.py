@@ -11,8 +11,13 @@ from ..errors import BadTarget, did_you_mean
 from ..host import Device
 from .sumobot import Sumobot
 from .testhosttiny import TestHostTiny
+from .weather import Weather
 
-DEVICES: dict[str, type[Device]] = {"sumobot": Sumobot, "testhosttiny": TestHostTiny}
+DEVICES: dict[str, type[Device]] = {
+    "sumobot": Sumobot,
+    "weather": Weather,
+    "testhosttiny": TestHostTiny,
+}
 
 
 def simulate(name: str) -> Device:

@@ -201,7 +201,7 @@ def test_what_is_set_is_what_another_process_gets():
         (["call", TINY, "one_arg_int", "x"], "myarg: 'x' is not a whole number"),
         (
             ["info", "sim:nothing"],
-            "there is no simulation 'nothing' (there are: sumobot, testhosttiny)",
+            "there is no simulation 'nothing' (there are: sumobot, weather, testhosttiny)",
         ),
     ],
 )

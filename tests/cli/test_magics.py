@@ -188,7 +188,7 @@ def test_a_device_that_the_learner_connected_can_be_disconnected_too(shell):
         ("conect x", "there is no %iotkit conect, did you mean 'connect'? (there are: devices"),
         ("connect sim:sumobat", "there is no simulation 'sumobat', did you mean 'sumobot'?"),
         ("connect what?ever", "'what?ever' names no way to a device"),
-        ("simulate", "there is no simulation '' (there are: sumobot, testhosttiny)"),
+        ("simulate", "there is no simulation '' (there are: sumobot, weather, testhosttiny)"),
         ("simulate sumobot as class", "'class' can't be a variable's name"),
         ("simulate sumobot as 2nd", "'2nd' can't be a variable's name"),
         ("disconnect robot", "'robot' is no variable that holds a device"),
@@ -245,6 +245,7 @@ def test_tab_completes_the_words_behind_the_magic(shell):
     assert shell.completions("%iotkit connect sim:te") == ["%iotkit connect sim:testhosttiny"]
     assert shell.completions("%iotkit connect si") == [
         "%iotkit connect sim:sumobot",
+        "%iotkit connect sim:weather",
         "%iotkit connect sim:testhosttiny",
     ]
     assert shell.completions("%iotkit disconnect ro") == ["%iotkit disconnect robot"]

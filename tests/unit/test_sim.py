@@ -15,6 +15,7 @@ import iotkit
 from iotkit.host import Hosted
 from iotkit.sim import DEVICES, simulate
 from iotkit.sim.sumobot import RADIUS, TABLE, Pose, Sumobot
+from iotkit.sim.weather import Weather
 
 
 class Clock:
@@ -298,6 +299,41 @@ def test_the_sumobot_has_what_the_page_says():
     assert list(known.events) == ["bump"]
     assert str(known.attributes["speed"].limits) == "0..100 %"
     assert known.attributes["distance"].read_only
+
+
+def test_the_weather_stations_sensors_change_by_themselves_within_their_limits():
+    clock = Clock()
+    station = Weather(clock)
+    known = Hosted(station).description
+    seen = {"temperature": set(), "light": set()}
+    for _ in range(100):
+        clock.now += 1
+        for name, values in seen.items():
+            values.add(getattr(station, name))
+    for name, values in seen.items():
+        assert len(values) > 5
+        for value in values:
+            known.attributes[name].limits.check(value)
+
+
+def test_the_weather_stations_heater_warms_it_and_off_it_cools_down_again():
+    clock = Clock()
+    station = Weather(clock)
+    mild = station.temperature
+    station.heater = True
+    clock.now += 30
+    assert 12 < station.temperature - mild < 17
+    station.heater = False
+    clock.now += 2
+    assert 6 < station.temperature - mild < 12
+    clock.now += 28
+    assert abs(station.temperature - mild) < 2
+
+
+def test_the_weather_stations_button_is_an_event():
+    with iotkit.connect(Weather()) as station, station.watch("pressed") as presses:
+        station.press()
+        assert next(presses).value is None
 
 
 def test_testhosttiny_has_the_originals_defaults():

@@ -47,7 +47,7 @@ def test_a_target_that_nobody_understands_says_what_there_is(target):
 
 def test_the_error_lists_what_could_be_meant():
     with pytest.raises(
-        iotkit.BadTarget, match=r"sim:sumobot, sim:testhosttiny.*socket://host:port"
+        iotkit.BadTarget, match=r"sim:sumobot, sim:weather, sim:testhosttiny.*socket://host:port"
     ):
         iotkit.connect("foo://bar")
     with pytest.raises(iotkit.BadTarget, match="did you mean 'sumobot'"):

@@ -288,7 +288,7 @@ def test_an_unknown_simulation_is_answered_with_those_there_are():
     assert done.returncode == 1
     assert done.stderr == (
         "there is no simulation 'sumobat', did you mean 'sumobot'?"
-        " (there are: sumobot, testhosttiny)\n"
+        " (there are: sumobot, weather, testhosttiny)\n"
     )
 
 
