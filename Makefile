@@ -21,7 +21,7 @@ help: ## list the targets
 lab: $(VENV)/lab.stamp ## install iotkit, and open JupyterLab on the first notebook
 	@$(BIN)/iotkit lab $(AS_ROOT)
 
-test: $(VENV)/test.stamp ## run all tests (as root on Debian, installs the programs they need)
+test: $(VENV)/kernels.stamp ## run all tests (as root on Debian, installs the programs they need)
 	@$(BIN)/python tests/system_tools.py
 	@$(BIN)/python -m pytest $(ARGS)
 
@@ -34,7 +34,7 @@ check: $(VENV)/check.stamp ## check format, style, types and the direction of im
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/bench.stamp ## measure iotkit beside what else there is
+bench: $(VENV)/bench.stamp $(VENV)/kernels.stamp ## measure iotkit beside what else there is
 	@$(BIN)/python tests/bench
 
 figures: $(VENV)/test.stamp ## measure the Arduino library: flash, RAM, cycles, times on the wire
@@ -75,6 +75,11 @@ $(VENV)/test.stamp: $(VENV)/lab.stamp
 $(VENV)/bench.stamp: $(VENV)/lab.stamp
 	@echo 'Installing what iotkit is measured beside …'
 	@$(PIP) --group bench
+	@touch $@
+
+$(VENV)/kernels.stamp: $(VENV)/test.stamp tests/browser/kernels.py
+	@echo 'Installing the kernels that the notebook is tested with …'
+	@$(BIN)/python tests/browser/kernels.py
 	@touch $@
 
 $(VENV)/check.stamp: $(VENV)/lab.stamp

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from .description import Argument, Attribute, Function
 from .errors import BadType, ReadOnly, UnknownName, did_you_mean
-from .links import Link
+from .links import HALT, Link
 from .types import Type, Value
 
 Result = TypeVar("Result")
@@ -30,19 +30,24 @@ def attribute(link: Link, name: str) -> Attribute:
 
 
 def begin_set(link: Link, name: str, value: Any) -> Future[None]:
-    """Begin to set an attribute; raises UnknownName, ReadOnly, BadType, BadValue, OutOfRange."""
+    """Begin to set an attribute.
+
+    Raises UnknownName, ReadOnly, BadType, BadValue, OutOfRange; DeviceStopped while held.
+    """
     known = link.description
     if name in known.functions:
         raise ReadOnly(f"{name} is a function: call it, as in {known.name}.{name}()")
     checked = attribute(link, name).check(value)
-    link.driven = True
-    return link.set(name, checked)
+    return link.hold.drive(lambda: link.set(name, checked))
 
 
 def begin_call(
     link: Link, name: str, args: Sequence[Any], named: dict[str, Any]
 ) -> Future[Value | None]:
-    """Begin to call a function; raises UnknownName, BadType, BadValue, OutOfRange."""
+    """Begin to call a function.
+
+    Raises UnknownName, BadType, BadValue, OutOfRange; DeviceStopped while held, but for `stop`.
+    """
     function = link.description.functions.get(name)
     if function is None:
         raise unknown(link, name)
@@ -52,8 +57,9 @@ def begin_call(
     except TypeError as error:
         raise BadType(f"{name}{called_with}: {error}") from None
     values = function.check(list(bound.arguments.values()))
-    link.driven = True
-    return link.call(name, values)
+    if name == HALT and not values:
+        return link.call(name, values)
+    return link.hold.drive(lambda: link.call(name, values))
 
 
 def wait(future: Future[Result]) -> Result:

@@ -73,6 +73,10 @@ class DeviceReset(DeviceDisconnected):
     """The device started anew while it was asked; what it was asked may or may not have run."""
 
 
+class DeviceStopped(IotkitError, RuntimeError):
+    """The device was stopped by hand; what a program wanted of it was not sent."""
+
+
 class DeviceNotFound(IotkitError, LookupError):
     """No device of that name, or none at all."""
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import anywidget
 import traitlets
 
 from .assets import STYLE, joined
-from .hub import keep_subshell
+from .talk import Talking
 
 
-class Line(anywidget.AnyWidget):
+class Line(Talking):
     """`title`, a `text` in words, and a button called `button` if that isn't empty.
 
     While it is `busy`, the button can't be pressed. `failed` tells that the text is an error.
     """
 
-    _esm = joined("dom", "line")
+    _esm = joined("dom", "talk", "line")
     _css = STYLE
     title = traitlets.Unicode().tag(sync=True)
     text = traitlets.Unicode().tag(sync=True)
@@ -28,16 +27,15 @@ class Line(anywidget.AnyWidget):
 
     def __init__(self, on_press: Callable[[], None] = lambda: None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        keep_subshell(self)
         self._on_press = on_press
-        self.on_msg(self._handle)
 
     def close(self) -> None:
         """End it; a second time does nothing."""
         self.layout.close()  # which ipywidgets leaves open
         super().close()
 
-    def _handle(self, _: object, content: Any, buffers: object) -> None:  # noqa: ARG002
+    def said(self, content: Any) -> None:
+        """Do what the button is for; see Talking.said."""
         if content == {"pressed": True} and not self.busy:
             self._on_press()
 

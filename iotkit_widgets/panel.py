@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, wait
 from typing import Any
 
-import anywidget
 import traitlets
 
 from iotkit import polling
@@ -18,8 +17,9 @@ from iotkit.polling import Change
 from iotkit.types import Value
 
 from .assets import STYLE, joined
-from .hub import Hub, keep_subshell
+from .hub import Hub
 from .spec import given, snapshot, spec_of
+from .talk import Talking
 
 EXPIRY = 25.0  # seconds after which a view that says nothing is gone; it speaks every 10
 READ_LIMIT = 0.5  # seconds that values may take to be read for a panel that nobody has seen
@@ -28,14 +28,14 @@ FRESH = 1.0  # seconds that such values are good for
 _NO_ANSWER = (DeviceTimeout, DeviceDisconnected)
 
 
-class Panel(anywidget.AnyWidget):
+class Panel(Talking):
     """All of a device, live.
 
     The values follow the device as long as the panel can be seen somewhere. `close()` ends it;
     the device stays open.
     """
 
-    _esm = joined("dom", "talk", "fields", "faces", "settings", "actions", "saved", "panel")
+    _esm = joined("dom", "talk", "stop", "fields", "faces", "settings", "actions", "saved", "panel")
     _css = STYLE
     spec = traitlets.Dict().tag(sync=True)
     entries = traitlets.Dict().tag(sync=True)  # filled in by get_state
@@ -56,12 +56,11 @@ class Panel(anywidget.AnyWidget):
         self._read_at = -FRESH
         self._views: dict[str, float] = {}  # those that can be seen, and until when that counts
         self._watched: polling.Subscription | None = None
+        self._unwatch_hold: Callable[[], None] = lambda: None
         self._hub = Hub.get()
         super().__init__(
             spec=spec_of(self._link), key=f"{id(self._link):x}", hub=self._hub.model_id, **kwargs
         )
-        keep_subshell(self)
-        self.on_msg(self._handle)
 
     @property
     def device(self) -> Device:
@@ -108,11 +107,16 @@ class Panel(anywidget.AnyWidget):
         with self._lock:
             if self._views and self._watched is None:
                 self._hub.join(self)
+                self._unwatch_hold = self._link.hold.watch(self._held)
                 self._watched = polling.watch(self._device, self._heard)
             elif not self._views and self._watched is not None:
                 self._watched.close()
                 self._watched = None
+                self._unwatch_hold()
                 self._hub.leave(self)
+
+    def _held(self) -> None:
+        self._hub.publish(self.key, "state", self._condition())
 
     def _heard(self, changes: Mapping[str, Change]) -> None:
         with self._lock:
@@ -132,7 +136,7 @@ class Panel(anywidget.AnyWidget):
 
     def _entries(self, changes: Mapping[str, Change]) -> dict[str, dict[str, Any]]:
         """Return what the browser shows for these; where all is silent, the old values stay."""
-        if self._condition()["is"] != "connected":
+        if self._condition()["is"] in ("silent", "gone"):
             return {name: {"value": value} for name, value in self._values.items()}
         return {
             name: {"error": str(change)} if isinstance(change, Exception) else {"value": change}
@@ -147,6 +151,8 @@ class Panel(anywidget.AnyWidget):
             return {"is": "gone", "why": why or f"{self._link.target} is closed"}
         if lost and len(lost) == len(self._link.description.attributes):
             return {"is": "silent", "why": why}
+        if self._link.hold.why:
+            return {"is": "stopped", "why": self._link.hold.why}
         return {"is": "connected", "why": ""}
 
     def _read(self) -> None:
@@ -166,14 +172,17 @@ class Panel(anywidget.AnyWidget):
 
     # What comes from the browser. Messages may be handled in several threads at once.
 
-    def _handle(self, _: object, content: Any, buffers: object) -> None:  # noqa: ARG002
+    def said(self, content: Any) -> None:
+        """Do what a view asks for; see Talking.said."""
         match content:
             case {"view": str(view), "visible": bool(visible)}:
                 self._seen(view, visible)
+            case {"view": str(), "id": int(), "stop": int() | float()} if self._link.can_halt:
+                self.halt(content, [self._link])
             case {"view": str(), "id": int(), "set": str(name), "value": raw}:
-                self._answer(content, lambda: self._set(name, raw))
+                self.answer(content, lambda: self._set(name, raw))
             case {"view": str(), "id": int(), "call": str(name), "args": list(args)}:
-                self._answer(content, lambda: self._call(name, args))
+                self.answer(content, lambda: self._call(name, args))
 
     def _seen(self, view: str, visible: bool) -> None:
         with self._lock:
@@ -192,6 +201,7 @@ class Panel(anywidget.AnyWidget):
         attribute = self._link.description.attributes.get(name)
         if attribute is None:
             raise UnknownName(f"the device has no attribute {name!r}")
+        self._link.hold.driven = True
         future = self._link.set(name, attribute.check(given(attribute, raw)))
         future.add_done_callback(lambda _: self._refresh(name))
         return future
@@ -205,20 +215,5 @@ class Panel(anywidget.AnyWidget):
         if function is None or len(args) != len(function.args):
             raise UnknownName(f"the device has no function {name!r} with {len(args)} arguments")
         values = [given(a, raw) for a, raw in zip(function.args, args, strict=True)]
+        self._link.hold.driven = True
         return self._link.call(name, function.check(values))
-
-    def _answer(self, content: dict[str, Any], start: Callable[[], Future[Any]]) -> None:
-        """Start what was asked for, and tell the view that asked when it has ended."""
-        reply = {"to": content["view"], "id": content["id"]}
-
-        def done(future: Future[Any]) -> None:
-            error = future.exception()
-            outcome = {"error": str(error)} if error else {"result": future.result()}
-            self.send(reply | outcome)
-
-        try:
-            future = start()
-        except Exception as error:  # whatever it is, the view waits for a word
-            self.send(reply | {"error": str(error)})
-        else:
-            future.add_done_callback(done)

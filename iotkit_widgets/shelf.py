@@ -20,6 +20,7 @@ from iotkit.transports.serial import usb_ports
 from .connector import Connector
 from .line import Line
 from .panel import Panel
+from .stop_all import StopAll, stoppable
 
 USB_PERIOD = 2.0  # seconds between two looks at the USB ports
 CLOSE_LIMIT = 5.0  # seconds that its thread may take to end
@@ -97,6 +98,8 @@ class Shelf(Box):  # type: ignore[misc]
         if not devices and not lines:
             lines.append(_NOTHING)
         shown: dict[str, Widget] = {}
+        if stoppable():
+            shown["stop"] = self._shown.get("stop") or StopAll()
         for device in devices:
             key = f"device {id(device)}"
             shown[key] = self._shown.get(key) or Panel(device)

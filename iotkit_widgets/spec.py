@@ -22,6 +22,7 @@ def spec_of(link: Link) -> dict[str, Any]:
         "help": known.help,
         "settings": [_attribute(a) for a in attributes if not a.read_only],
         "readings": [_attribute(a) for a in attributes if a.read_only],
+        "stop": link.can_halt,
         "actions": [_function(f) for f in known.functions.values()],
         "table": snapshot(link, {}),
     }

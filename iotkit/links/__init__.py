@@ -10,12 +10,15 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import Future
+from typing import Any
 
 from ..description import Description
-from ..errors import DeviceError
+from ..errors import DeviceError, DeviceStopped
 from ..types import Value
+from .hold import Hold
 from .news import Change, Following, Heard, Newsroom
 
+HALT = "stop"  # the function that ends what a device does
 TIMEOUT = 2.0  # seconds for a get or a set: a long line at 9600 baud, and as much again
 CALL_TIMEOUT = 30.0  # seconds for a function: v1 firmware answers when the robot has arrived
 # Seconds, over the network. A server may itself ask its device three times, and should be the one
@@ -34,8 +37,6 @@ class Link(ABC):
     a name in the description. Each method returns at once; each future ends with a result or
     an IotkitError. With `background`, it waits until nobody else has something to ask.
 
-    `driven` tells that a program has set or called something.
-
     `never_waits` promises that asking takes no time even if the device has stopped listening;
     a serial port that takes no more data can hold up who writes to it.
     """
@@ -43,8 +44,8 @@ class Link(ABC):
     target: str
     description: Description
     newsroom: Newsroom
+    hold: Hold
     identity: str = ""
-    driven: bool = False
     never_waits: bool = False
 
     def identify(self) -> str:
@@ -66,6 +67,28 @@ class Link(ABC):
     @abstractmethod
     def call(self, name: str, args: Sequence[Value]) -> Future[Value | None]:
         """Call a function; sent once and never again, whatever happens."""
+
+    @property
+    def can_halt(self) -> bool:
+        """Whether the device can be stopped: it has a function `stop` without arguments."""
+        stop = self.description.functions.get(HALT)
+        return stop is not None and not stop.args
+
+    def halt(self, since: float = 0.0) -> Future[Any]:
+        """Stop the device by hand, if it can halt; the future ends when it has said so.
+
+        That goes ahead of all that waits, and out at once even if the device is busy. Of the
+        rest, what was to set or call something ends with DeviceStopped. From now on, until
+        `hold.end()`, programs can't drive the device: see Hold, also for `since`.
+        """
+        name = self.description.name
+        why = f"{name} was stopped by hand: run a cell to drive it again"
+        self.hold.begin(why, since)
+        return self._halt(DeviceStopped(why))
+
+    def _halt(self, instead: DeviceStopped) -> Future[Any]:  # noqa: ARG002
+        """Call `stop` at once; what would act and was not sent ends with a copy of `instead`."""
+        return self.call(HALT, ())
 
     def rename(self, specifier: str) -> Future[None]:  # noqa: ARG002
         """Tell the device which one of its class it is (`red`); an empty text clears that.
@@ -104,12 +127,14 @@ class Link(ABC):
 
 __all__ = [
     "CALL_TIMEOUT",
+    "HALT",
     "TIMEOUT",
     "WEB_CALL_TIMEOUT",
     "WEB_TIMEOUT",
     "Change",
     "Following",
     "Heard",
+    "Hold",
     "Link",
     "Newsroom",
 ]

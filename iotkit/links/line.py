@@ -59,6 +59,7 @@ class _Question:
     """A command on its way: `tries` are left, one of which `deadline` ends.
 
     One to be sent `once` has several tries all the same, to find the place on the line first.
+    One that `acts` changes something at the device.
     """
 
     command: str
@@ -68,8 +69,10 @@ class _Question:
     once: bool
     parts: list[News] | None
     future: _Answer
+    acts: bool = False
     deadline: float = 0.0
     sent: bool = False
+    behind: bool = False  # a barrier is out before it
     repeats: int = 0
     progress: int = 0  # parts of the answer that have come
     heard: str = ""  # what came in its time and was no answer
@@ -128,6 +131,11 @@ class Line:
         with self._lock:
             self._end.use_frames(longest_line, room)
 
+    def keep_room_for(self, command: str) -> None:
+        """Leave room for `command`, so that it can be asked at once; see `ask_at_once`."""
+        with self._lock:
+            self._end.keep_room_for(command)
+
     def ping_each(self, seconds: float) -> None:
         """From now on, have the device hear something at least so often, for its deadman."""
         self._ping_each = seconds
@@ -140,25 +148,61 @@ class Line:
         timeout: float,
         tries: int = 1,
         once: bool = False,
+        acts: bool = False,
         background: bool = False,
         parts: list[News] | None = None,
     ) -> Future[Any]:
         """Send `command` when its turn comes; the future gives what `decode` makes of the reply.
 
         `timeout` is in seconds, for each of the `tries`; what is to be sent `once` is never sent
-        again. The lines of status 1xx that belong to the answer are put into `parts`. The
-        future's errors: what `decode` raises; DeviceTimeout; ProtocolError where only
-        nonsense came; DeviceReset; DeviceDisconnected. Until its command is sent, the future can
-        be cancelled. Raises BadValue for a command that doesn't fit into a line.
+        again; what `acts` changes something. The lines of status 1xx that belong to the answer
+        are put into `parts`. The future's errors: what `decode` raises; DeviceTimeout;
+        ProtocolError where only nonsense came; DeviceReset; DeviceDisconnected; DeviceStopped
+        where it acts. Until its command is sent, the future can be cancelled. Raises BadValue
+        for a command that doesn't fit into a line.
         """
         self._end.encode(command)
-        question = _Question(command, decode, timeout, tries, once, parts, _Answer(self))
+        question = _Question(command, decode, timeout, tries, once, parts, _Answer(self), acts)
         with self._lock:
             if self._gone is None:
                 self._waiting[background].append(question)
                 self._next()
                 return question.future
         self._tell([(question, self._gone)])
+        return question.future
+
+    def ask_at_once(
+        self,
+        command: str,
+        decode: Callable[[Reply], Any],
+        *,
+        timeout: float,
+        instead: IotkitError,
+    ) -> Future[Any]:
+        """Send `command` now, ahead of all that waits, even if the device is busy.
+
+        It is taken to do no harm twice, but is sent again only if it arrived damaged. What acts
+        and was not sent ends with the error `instead`; what was sent is not sent again. Version
+        1, where only the order tells which answer is whose, gives none to what acts and is out,
+        which ends the same; and the answer to `command` itself says only that it was read. The
+        future is that of `ask`.
+        """
+        question = _Question(command, decode, timeout, 1, False, None, _Answer(self))
+        question.deadline = time.monotonic() + timeout
+        with self._lock:
+            told: _Told = [(question, self._gone)]
+            if self._gone is None:
+                question.taken()
+                told = [(dropped, _stopped(instead, dropped)) for dropped in self._drop()]
+                if self._end.framed:
+                    key, data = self._end.ask(command)
+                else:
+                    key, data = self._end.barrier(secrets.token_hex(4))
+                    data = self._end.encode(command) + b"\n" + data
+                    question.decode, self._in_step = _nothing, False
+                self._out[key] = question
+                self._write(data)
+        self._tell(told)
         return question.future
 
     def close(self, reason: IotkitError | None = None) -> None:
@@ -252,7 +296,8 @@ class Line:
 
     def _send(self, question: _Question) -> None:
         """Send the question, or the barrier before it; drop it where nobody wants it any more."""
-        if not self._in_step:
+        question.behind = not self._in_step
+        if question.behind:
             key, data = self._end.barrier(secrets.token_hex(4))
         elif question.taken():
             key, data = self._end.ask(question.command)
@@ -260,6 +305,22 @@ class Line:
             return
         self._out[key] = question
         self._write(data)
+
+    def _drop(self) -> list[_Question]:
+        """Take out what acts and was not sent; of what was, see to it that it isn't sent again."""
+        dropped: list[_Question] = []
+        if not self._end.framed:
+            self._waiting[0].extendleft(self._out.values())
+            self._out.clear()
+        for queue in self._waiting:
+            dropped += [question for question in queue if question.acts]
+            left = [question for question in queue if not question.acts]
+            queue.clear()
+            queue.extend(left)
+        for question in self._out.values():
+            if question.acts:
+                question.tries, question.repeats = 1, MAX_REPEATS
+        return dropped
 
     def _write(self, data: bytes) -> None:
         self._sent_at = time.monotonic()
@@ -301,8 +362,8 @@ class Line:
             question.parts.append(part)
 
     def _answered(self, question: _Question, reply: Reply) -> _Told:
-        if not self._in_step:
-            self._in_step = True
+        self._in_step = True
+        if question.behind:
             self._try(question)
             return []
         try:
@@ -312,14 +373,13 @@ class Line:
 
     def _restarted(self) -> _Told:
         """Whatever was out is lost, be it questions or the barrier before one."""
-        asked, self._in_step = self._in_step, self._end.framed
+        self._in_step = self._end.framed
         lost = list(self._out.values())
         self._out.clear()
-        if asked:
-            return [(question, _lost(self.name, question)) for question in lost]
         for question in lost:
-            self._send(question)  # in the time it has: a board may restart again and again
-        return []
+            if question.behind:
+                self._send(question)  # in the time it has: a board may restart again and again
+        return [(question, _lost(self.name, question)) for question in lost if not question.behind]
 
     def _repeat(self, certain: int) -> None:
         """Send again what may have arrived damaged; of what may not run twice, only the `certain`.
@@ -362,6 +422,11 @@ def _answer(question: _Question, outcome: Any) -> None:
         question.future.set_exception(copy(outcome))  # to raise one adds a traceback to it
     else:
         question.future.set_result(outcome)
+
+
+def _stopped(error: IotkitError, question: _Question) -> IotkitError:
+    doubt = "; the call may have run" if question.once and question.sent else ""
+    return type(error)(f"{error}{doubt}")
 
 
 def _lost(name: str, question: _Question) -> IotkitError:

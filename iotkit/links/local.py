@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from copy import copy
 from functools import partial
 from typing import Any, Protocol
 
 from ..description import Description
-from ..errors import IotkitError
+from ..errors import DeviceStopped, IotkitError
 from ..types import Value
-from . import Link, Newsroom
+from . import HALT, Hold, Link, Newsroom
 from .news import gone
 from .polling import Poller
 from .timer import later
@@ -71,10 +73,11 @@ class LocalLink(Link):
         self._lock = threading.Lock()
         self._closed = False
         self._pending: set[Future[Any]] = set()
+        self._acts: weakref.WeakSet[Future[Any]] = weakref.WeakSet()  # those that change something
         self._values = ThreadPoolExecutor(1, f"iotkit {self.description.id}")
         self._calls: deque[Callable[[], None]] = deque()
         self._workers = 0
-        self.newsroom = Newsroom(self)
+        self.newsroom, self.hold = Newsroom(self), Hold()
         name = f"iotkit watch {self.description.id}"
         self._sampler = Poller(name, self._sample, self.newsroom, period=SAMPLING)
         hosted.listen(self)
@@ -85,11 +88,20 @@ class LocalLink(Link):
 
     def set(self, name: str, value: Value) -> Future[None]:
         """Set an attribute; see Link.set."""
-        return self._value(name, self._hosted.set, name, value)
+        return self._value(name, self._hosted.set, name, value, acts=True)
 
     def call(self, name: str, args: Sequence[Value]) -> Future[Value | None]:
         """Call a function; see Link.call."""
-        return self._begin(self._beside, self._hosted.call, name, args)
+        return self._begin(self._beside, self._hosted.call, name, args, acts=True)
+
+    def _halt(self, instead: DeviceStopped) -> Future[Any]:
+        with self._lock:
+            dropped = [f for f in self._acts & self._pending if not f.running()]
+            self._pending -= set(dropped)
+        for future in dropped:
+            if future.set_running_or_notify_cancel():
+                future.set_exception(copy(instead))
+        return self._begin(self._thread, self._hosted.call, HALT, ())
 
     def rename(self, specifier: str) -> Future[None]:
         """Give the device a specifier; see Link.rename."""
@@ -100,10 +112,12 @@ class LocalLink(Link):
 
         return self._begin(self._values.submit, work)
 
-    def _value(self, name: str, work: Callable[..., Any], *args: object) -> Future[Any]:
+    def _value(
+        self, name: str, work: Callable[..., Any], *args: object, acts: bool = False
+    ) -> Future[Any]:
         """Do it at once if that takes no code of the device's and nothing waits before it."""
         if self._pending or self._closed or not self._hosted.pushes(name):
-            return self._begin(self._values.submit, work, *args)
+            return self._begin(self._values.submit, work, *args, acts=acts)
         done: Future[Any] = Future()
         try:
             done.set_result(work(*args))
@@ -162,10 +176,16 @@ class LocalLink(Link):
         return sampled
 
     def _begin(
-        self, start: Callable[[Callable[[], None]], object], work: Callable[..., Any], *args: object
+        self,
+        start: Callable[[Callable[[], None]], object],
+        work: Callable[..., Any],
+        *args: object,
+        acts: bool = False,
     ) -> Future[Any]:
         future: Future[Any] = Future()
         with self._lock:
+            if acts:
+                self._acts.add(future)
             if not self._closed:
                 self._pending.add(future)
                 start(partial(self._run, future, partial(work, *args)))
@@ -177,9 +197,12 @@ class LocalLink(Link):
         self._calls.append(work)
         if self._workers < MAX_CALLS:
             self._workers += 1
-            # A daemon, for there are functions that never end.
-            name = f"iotkit {self.description.id}"
-            threading.Thread(target=self._work, name=name, daemon=True).start()
+            self._thread(self._work)
+
+    def _thread(self, work: Callable[[], None]) -> None:
+        # A daemon, for there are functions that never end.
+        name = f"iotkit {self.description.id}"
+        threading.Thread(target=work, name=name, daemon=True).start()
 
     def _work(self) -> None:
         while True:
@@ -193,7 +216,7 @@ class LocalLink(Link):
     def _run(self, future: Future[Any], work: Callable[[], Any]) -> None:
         with self._lock:
             if future not in self._pending:
-                return  # closed meanwhile
+                return  # closed or stopped meanwhile
             if not future.set_running_or_notify_cancel():
                 self._pending.remove(future)
                 return

@@ -6,12 +6,14 @@ import logging
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import replace
+from typing import Any
 
 from ..description import is_identifier
 from ..errors import (
     BadValue,
     DeviceDisconnected,
     DeviceError,
+    DeviceStopped,
     DeviceTimeout,
     IotkitError,
     OutOfRange,
@@ -21,7 +23,7 @@ from ..errors import (
 from ..protocol import EVENT_NEWS, NO_NEWS, VALUE_NEWS, News, Reply
 from ..transports import TICK, Transport
 from ..types import Type, Value, shown
-from . import CALL_TIMEOUT, TIMEOUT, Link, Newsroom
+from . import CALL_TIMEOUT, HALT, TIMEOUT, Hold, Link, Newsroom
 from .greeting import greet
 from .introspection import introspect
 from .line import Line
@@ -57,9 +59,11 @@ class SerialLink(Link):
         self.target = transport.name
         self._timeout, self._call_timeout = timeout, call_timeout
         self._line = Line(transport)
-        self.newsroom = Newsroom(self)
+        self.newsroom, self.hold = Newsroom(self), Hold()
         try:
             self.description = introspect(self._line, greet(self._line, transport), timeout)
+            if self.can_halt:
+                self._line.keep_room_for(HALT)
             if self.description.deadman_ms:
                 # Twice in the time, and a bit: one of them may be lost.
                 self._line.ping_each(max(self.description.deadman_ms / 1000 / 2.5, TICK))
@@ -103,7 +107,9 @@ class SerialLink(Link):
         def decode(reply: Reply) -> None:
             self._data(reply, f"to set {name} to {text}")
 
-        return self._line.ask(f"set {name} {text}", decode, timeout=self._timeout, tries=TRIES)
+        return self._line.ask(
+            f"set {name} {text}", decode, timeout=self._timeout, tries=TRIES, acts=True
+        )
 
     def call(self, name: str, args: Sequence[Value]) -> Future[Value | None]:
         """Call a function; see Link.call."""
@@ -122,7 +128,17 @@ class SerialLink(Link):
                 return ""  # version 1 sends the same for an empty text as for none
             return self._value(f"the result of {name}()", function.result.type, data)
 
-        return self._line.ask(command, decode, timeout=self._call_timeout, tries=TRIES, once=True)
+        return self._line.ask(
+            command, decode, timeout=self._call_timeout, tries=TRIES, once=True, acts=True
+        )
+
+    def _halt(self, instead: DeviceStopped) -> Future[Any]:
+        return self._line.ask_at_once(
+            HALT,
+            lambda reply: self._data(reply, f"{HALT}()"),
+            timeout=self._call_timeout,  # it may be at work on a call
+            instead=instead,
+        )
 
     def rename(self, specifier: str) -> Future[None]:
         """Give the device a specifier; see Link.rename."""

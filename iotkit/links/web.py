@@ -9,15 +9,22 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from copy import copy
 from typing import Any
 from urllib.parse import quote
 
 from requests import PreparedRequest
 
 from ..description import Description
-from ..errors import DeviceDisconnected, DeviceError, IotkitError, ProtocolError
+from ..errors import (
+    DeviceDisconnected,
+    DeviceError,
+    DeviceStopped,
+    IotkitError,
+    ProtocolError,
+)
 from ..types import Type, Value
-from . import WEB_CALL_TIMEOUT, WEB_TIMEOUT, Link, Newsroom
+from . import HALT, WEB_CALL_TIMEOUT, WEB_TIMEOUT, Hold, Link, Newsroom
 from .http import Answer, HttpClient
 from .polling import Poller
 from .representation import MEDIA_TYPE, error_of, from_json, plain, to_json
@@ -48,11 +55,12 @@ class WebLink(Link):
         self.identity = identity or self.target
         self._timeout, self._call_timeout = timeout, max(timeout, WEB_CALL_TIMEOUT)
         self._closed = False
-        self._http = HttpClient(self.target, connections=MAX_CALLS + 2)
+        self._http = HttpClient(self.target, connections=MAX_CALLS + 3)
         self._reads: dict[str, PreparedRequest] = {}
         self._workers: set[int] = set()
-        self._values, self._polls, self._calls = map(self._pool, (1, 1, MAX_CALLS))
-        self.newsroom = Newsroom(self)
+        self._values, self._polls, self._halts, self._calls = map(self._pool, (1, 1, 1, MAX_CALLS))
+        self._halted: tuple[int, DeviceStopped | None] = (0, None)  # how often, and how lately
+        self.newsroom, self.hold = Newsroom(self), Hold()
         try:
             self.description = self._introspect()
             name = f"iotkit poll {self.description.id}"
@@ -69,7 +77,7 @@ class WebLink(Link):
         """Set an attribute; see Link.set."""
         text = self.description.attributes[name].type.format(value)
         request = self._http.request("PUT", _path(name), text.encode(), _TEXT)
-        return self._submit(self._values, self._write, name, request)
+        return self._submit(self._values, self._write, name, request, self._halted[0])
 
     def call(self, name: str, args: Sequence[Value]) -> Future[Value | None]:
         """Call a function; see Link.call."""
@@ -79,7 +87,12 @@ class WebLink(Link):
         else:
             body, content_type = function.format_args(args).encode(), _TEXT
         request = self._http.request("POST", _path(name), body, content_type)
-        return self._submit(self._calls, self._run, name, request)
+        return self._submit(self._calls, self._run, name, request, self._halted[0])
+
+    def _halt(self, instead: DeviceStopped) -> Future[Any]:
+        self._halted = (self._halted[0] + 1, instead)
+        request = self._http.request("POST", _path(HALT), b"", _TEXT)
+        return self._submit(self._halts, self._run, HALT, request, self._halted[0])
 
     @property
     def closed(self) -> bool:
@@ -92,7 +105,7 @@ class WebLink(Link):
         self._http.close()
         # A future's callback, which may close this, runs in a worker: that can't wait for itself.
         wait = threading.get_ident() not in self._workers
-        for pool in (self._values, self._polls, self._calls):
+        for pool in (self._values, self._polls, self._halts, self._calls):
             pool.shutdown(wait=wait)
         self.newsroom.close(self._gone())
         if hasattr(self, "_poller"):
@@ -141,13 +154,21 @@ class WebLink(Link):
         given = self._ask(request, what, tries=TRIES)
         return self._checked(what, self.description.attributes[name].type, given)
 
-    def _write(self, name: str, request: PreparedRequest) -> None:
+    def _write(self, name: str, request: PreparedRequest, halted: int) -> None:
+        self._check(halted)
         self._ask(request, f"to set {name}", tries=TRIES)
 
-    def _run(self, name: str, request: PreparedRequest) -> Value | None:
+    def _run(self, name: str, request: PreparedRequest, halted: int) -> Value | None:
+        self._check(halted)
         result = self.description.functions[name].result
         given = self._ask(request, f"{name}()", risk=f"{name}() may have run")
         return self._checked(f"the result of {name}()", result.type, given) if result else None
+
+    def _check(self, halted: int) -> None:
+        """Raise what the device was stopped with, if that was after `halted` times."""
+        times, stopped = self._halted
+        if stopped is not None and times > halted:
+            raise copy(stopped)
 
     def _introspect(self) -> Description:
         request = self._http.request("GET", "/devinfo")

@@ -12,12 +12,13 @@ from IPython.core.magic import Magics, line_magic, magics_class
 
 from .. import opened, sim
 from ..device import link_of
-from ..errors import BadValue, IotkitError, UnknownName, did_you_mean
+from ..errors import BadValue, DeviceError, IotkitError, UnknownName, did_you_mean
 from ..links import Link
 from ..text import columns, printable
 from .completion import Completion
 from .display import Display
 from .faults import Faults
+from .stopping import Stopping, halt
 from .variables import Variables
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class IotkitMagics(Magics):
             "connect": self._connect,
             "simulate": self._simulate,
             "serve": self._serve,
+            "stop": self._stop,
             "disconnect": self._disconnect,
             "help": self._help,
         }
@@ -47,6 +49,7 @@ class IotkitMagics(Magics):
         self._completion = Completion(shell, self._commands)
         self._display = Display(shell)
         self._faults = Faults(shell)
+        self._stopping = Stopping(shell)
 
     def start(self) -> None:
         """Begin: help, completion, and what a notebook shows."""
@@ -54,6 +57,7 @@ class IotkitMagics(Magics):
         self._completion.start()
         self._display.start()
         self._faults.start()
+        self._stopping.start()
 
     def stop(self) -> None:
         """End all of that, and close what was opened."""
@@ -61,6 +65,7 @@ class IotkitMagics(Magics):
             one for one in self._transformers if one is not _help_for_a_command
         ]
         self._completion.stop()
+        self._stopping.stop()
         self._faults.stop()
         self._display.stop()
         self._variables.close()
@@ -73,6 +78,7 @@ class IotkitMagics(Magics):
         %iotkit connect TARGET [as NAME]     make a device a variable
         %iotkit simulate WHICH [as NAME]     the same with a simulated one
         %iotkit serve NAME [--lan]           put it on the web
+        %iotkit stop [NAME]                  stop what it does, or all
         %iotkit disconnect NAME              let go of it
 
         A question mark behind one of them explains it: %iotkit connect?
@@ -152,6 +158,25 @@ class IotkitMagics(Magics):
         print(printable(f"{name} is at {service.url}: from iotkit.local import {known_as}"))
         if option:
             print("Anyone on this network can now read and drive it.")
+
+    def _stop(self, line: str) -> None:
+        """Stop a device, or all of them.
+
+        %iotkit stop [NAME]
+
+        NAME is a variable. What programs wanted of the device and was not sent yet is dropped,
+        and until you run another cell, they can't drive it. The panel's Stop button does the
+        same, also while a cell runs; interrupting a cell stops all that was driven.
+        """
+        devices = [self._variables.connected(line)] if line else opened.devices()
+        stoppable = [one for one in devices if link_of(one).can_halt and not link_of(one).closed]
+        if not stoppable:
+            known = f"{line} has no" if line else "no device here has a"
+            raise DeviceError(f"{known} function called stop")
+        failures = halt(stoppable)
+        if failures:
+            raise DeviceError(f"{'; '.join(failures)}. If it still moves, pull its plug")
+        print(printable(f"Stopped: {', '.join(_shown(link_of(one)) for one in stoppable)}."))
 
     def _disconnect(self, line: str) -> None:
         """Let go of a device.

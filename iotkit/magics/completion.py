@@ -43,7 +43,7 @@ class Completion:
                 return _targets()
             case ["simulate"]:
                 return sim.DEVICES
-            case ["serve" | "disconnect"]:
+            case ["serve" | "disconnect" | "stop"]:
                 kinds = (Device, host.Device)
                 return [n for n, v in self._shell.user_ns.items() if isinstance(v, kinds)]
         return []

@@ -72,6 +72,13 @@ class Variables:
             device.close()
             self._opened = [one for one in self._opened if one is not device]
 
+    def connected(self, name: str) -> Device:
+        """Return the device `name`, as it is reached from here; raises UnknownName."""
+        device = self._device(name)
+        if not isinstance(device, Device):
+            raise UnknownName(f"{name} is written here, not connected to: call {name}.stop()")
+        return device
+
     def names_of(self, device: Device) -> str:
         """Return the names of the user's variables that are `device`, with commas between."""
         return ", ".join(

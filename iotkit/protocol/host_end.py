@@ -85,6 +85,7 @@ class HostEnd:
     def __init__(self) -> None:
         self.longest_line = MAX_V1_COMMAND
         self._room = SMALLEST_BUFFER
+        self._kept = 0  # bytes of that, for what goes ahead
         self._lines = Lines()
         self._keys = 0
         self._plain: tuple[int, str] | None = None  # the plain command that is out
@@ -112,6 +113,10 @@ class HostEnd:
         self.longest_line = longest_line or self.longest_line
         self._room = room or self._room
 
+    def keep_room_for(self, command: str) -> None:
+        """From now on, in version 2, leave room for `command`, so that it can go ahead."""
+        self._kept = len(command.encode()) + OVERHEAD + 1
+
     def encode(self, command: str) -> bytes:
         """Return `command` as bytes; raises BadValue where it doesn't fit into a line."""
         if _BREAKS.search(command):
@@ -123,14 +128,15 @@ class HostEnd:
         return line
 
     def has_room_for(self, command: str) -> bool:
-        """Whether `command` may be asked now."""
+        """Whether `command` may be asked now, in its turn."""
         if self._tags is None:
             return self._plain is None
         if not self._out:
             return True
         waiting = [len(out.sent) for out in self._out.values() if not out.given_up]
         size = len(command.encode()) + OVERHEAD + 1
-        return len(waiting) < len(TAGS) and (not waiting or sum(waiting) + size <= self._room)
+        room = self._room - self._kept
+        return len(waiting) < len(TAGS) - 1 and (not waiting or sum(waiting) + size <= room)
 
     def ask(self, command: str) -> tuple[int, bytes]:
         """Return what to send to ask `command`, and the key under which the answer comes.
@@ -143,7 +149,7 @@ class HostEnd:
             assert self._plain is None, "version 1 takes one command at a time"
             self._plain = (self._keys, command)
             return self._keys, line + b"\n"
-        tag = self._tags.popleft() if self._tags else self._oldest_given_up()
+        tag = self._tags.popleft() if self._tags else self._oldest()
         self._out[tag] = _Out(self._keys, frame(tag, command))
         return self._keys, self._out[tag].sent
 
@@ -233,9 +239,10 @@ class HostEnd:
         del self._out[tag]
         self._tags.append(tag)
 
-    def _oldest_given_up(self) -> str:
+    def _oldest(self) -> str:
         # Every other tag has been in use since, so its answer is not to be expected any more.
-        tag = next(tag for tag, out in self._out.items() if out.given_up)
+        given_up = (tag for tag, out in self._out.items() if out.given_up)
+        tag = next(given_up, next(iter(self._out)))
         del self._out[tag]
         return tag
 

@@ -1,6 +1,7 @@
 // A line of the shelf.
 
 import { make, makeControl } from "./dom.js";
+import { say } from "./talk.js";
 
 export default {
   render({ model, el }) {
@@ -18,7 +19,7 @@ export default {
       button.setAttribute("aria-busy", String(model.get("busy")));
       element.classList.toggle("iotkit-failed", model.get("failed"));
     };
-    button.addEventListener("click", () => model.send({ pressed: true }));
+    button.addEventListener("click", () => say(model, { pressed: true }));
     const watched = ["title", "text", "button", "busy", "failed"].map((name) => `change:${name}`);
     for (const name of watched) model.on(name, paint);
     paint();

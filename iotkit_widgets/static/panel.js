@@ -4,13 +4,15 @@ import { make, makeNote } from "./dom.js";
 import { makeAction } from "./actions.js";
 import { makeReading, makeSetting } from "./settings.js";
 import { comeBack, filledTable, keepSaved } from "./saved.js";
+import { makeStop, stopOnEscape } from "./stop.js";
 import { listen, Talk, watchVisibility } from "./talk.js";
 
 const STATES = {
   connected: "connected",
   silent: "not answering",
+  stopped: "stopped",
   gone: "gone",
-  stopped: "kernel stopped",
+  dead: "kernel stopped",
 };
 const NO_KERNEL = "The notebook's kernel has stopped. Run the cell again for a live panel.";
 
@@ -21,7 +23,7 @@ export default {
 
   async render({ model, el }) {
     const onDead = () => {
-      panel.showState({ is: "stopped", why: NO_KERNEL });
+      panel.showState({ is: "dead", why: NO_KERNEL });
       talk.abandon(NO_KERNEL);
     };
     const talk = new Talk(model, onDead);
@@ -82,7 +84,10 @@ function makePanel(spec, talk) {
   const body = make("fieldset", { class: "iotkit-body", "aria-label": spec.name });
   const settings = spec.settings.map((one) => remember(one, makeSetting(one, talk)));
   const readings = spec.readings.map((one) => remember(one, makeReading(one)));
-  const actions = spec.actions.map((one) => makeAction(one, talk));
+  const stop = spec.stop && makeStop("Stop", spec.name, "it", talk);
+  const actions = spec.actions
+    .filter((one) => !(stop && one.name === "stop"))
+    .map((one) => makeAction(one, talk));
   const short = actions.filter((one) => !one.wide);
   const wide = actions.filter((one) => one.wide);
   addGroup(body, "Settings", settings.length && make("div", { class: "iotkit-settings" }, ...settings));
@@ -96,17 +101,20 @@ function makePanel(spec, talk) {
   );
   const element = make(
     "section",
-    { class: "iotkit iotkit-panel", "aria-label": `The device ${spec.name}` },
+    { class: "iotkit iotkit-panel", tabindex: stop && "-1", "aria-label": `The device ${spec.name}` },
     make(
       "header",
       { class: "iotkit-header", title: spec.help },
       make("span", { class: "iotkit-name" }, spec.name),
       make("span", { class: "iotkit-target" }, spec.target),
       badge,
+      ...(stop ? [stop.element] : []),
     ),
+    ...(stop ? [stop.note.element] : []),
     why.element,
     body,
   );
+  if (stop) stopOnEscape(element, stop.press);
   let shown = "";
   const showState = (state) => {
     if (shown === JSON.stringify(state)) return;
@@ -114,7 +122,7 @@ function makePanel(spec, talk) {
     element.dataset.state = state.is;
     badge.textContent = STATES[state.is] ?? state.is;
     badge.title = state.why;
-    body.disabled = state.is === "gone" || state.is === "stopped";
+    body.disabled = state.is === "gone" || state.is === "dead";
     if (state.why) why.show(state.why);
     else why.hide();
   };

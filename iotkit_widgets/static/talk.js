@@ -1,10 +1,35 @@
 // The conversation of one view with the kernel: questions and their answers, whether the view
 // can be seen, and the news of the device.
 
+// Send `content` to the widget behind `model`, so that a running cell doesn't hold it up: by the
+// kernel's control channel where the kernel says that it listens there (talk.py), else as any
+// widget would. Throws where the kernel can't be reached any more.
+export function say(model, content) {
+  const id = model.get("control_id");
+  const kernel = kernelOf(model);
+  if (!id || typeof kernel?.sendControlMessage !== "function" || kernel.hasComm?.(id) === false) {
+    model.send(content);
+    return;
+  }
+  const header = {
+    msg_id: crypto.randomUUID?.() ?? `${Math.random()}`.slice(2),
+    msg_type: "comm_msg",
+    session: kernel.clientId,
+    username: kernel.username,
+    date: new Date().toISOString(),
+    version: "5.3",
+  };
+  const data = { method: "custom", content };
+  const message = { header, parent_header: {}, metadata: {}, content: { comm_id: id, data }, buffers: [] };
+  kernel.sendControlMessage({ channel: "control", ...message }, false, true);
+}
+
+// JupyterLab's connection to the kernel, or nothing in other places.
+export function kernelOf(model) {
+  return model.widget_manager?.kernel;
+}
+
 const RENEWAL = 10_000; // ms; the kernel forgets a view that says nothing for 25 s
-// ms. JupyterLab may send a view's first words behind a running cell; a little later, it has a
-// way past that.
-const AGAIN = [500, 2000];
 
 export class Talk {
   // `onDead` is called when the kernel can't be reached any more.
@@ -19,10 +44,11 @@ export class Talk {
   }
 
   // Ask for something to be done; the promise gives its result, or an Error with words.
-  ask(question) {
+  // `onHeard` is called when the kernel has begun with it, where that says so.
+  ask(question, onHeard = () => {}) {
     const id = (this.lastQuestion += 1);
     return new Promise((resolve, reject) => {
-      this.asked.set(id, { resolve, reject });
+      this.asked.set(id, { resolve, reject, onHeard });
       this.send({ id, ...question });
     });
   }
@@ -32,9 +58,14 @@ export class Talk {
     this.send({ visible });
   }
 
+  // Interrupt what the kernel runs, as the notebook's own button does.
+  interrupt() {
+    kernelOf(this.model)?.interrupt?.().catch(() => {}); // a dead kernel is noticed elsewhere
+  }
+
   send(message) {
     try {
-      this.model.send({ view: this.view, ...message });
+      say(this.model, { view: this.view, ...message });
     } catch {
       this.onDead(); // the kernel was restarted: nobody remembers this panel
     }
@@ -42,7 +73,11 @@ export class Talk {
 
   receive(message) {
     if (message.to !== this.view || !this.asked.has(message.id)) return;
-    const { resolve, reject } = this.asked.get(message.id);
+    const { resolve, reject, onHeard } = this.asked.get(message.id);
+    if (message.heard) {
+      onHeard();
+      return;
+    }
     this.asked.delete(message.id);
     if (message.error !== undefined) reject(new Error(message.error));
     else resolve(message.result);
@@ -79,11 +114,11 @@ export function watchVisibility(element, tell) {
   observer.observe(element);
   document.addEventListener("visibilitychange", update);
   const renew = () => said && tell(true);
-  const timers = [setInterval(renew, RENEWAL), ...AGAIN.map((delay) => setTimeout(renew, delay))];
+  const timer = setInterval(renew, RENEWAL);
   return () => {
     observer.disconnect();
     document.removeEventListener("visibilitychange", update);
-    timers.forEach(clearInterval); // which is clearTimeout too
+    clearInterval(timer);
     if (said) tell(false);
   };
 }

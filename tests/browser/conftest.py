@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
+import kernels
 import pytest
 from lab import Lab, browser_page, server
 from playwright.sync_api import Error, Playwright, sync_playwright
@@ -50,3 +52,15 @@ def lab(the_lab: Lab) -> Iterator[Lab]:
     the_lab.close()
     the_lab.page.remove_listener("pageerror", note)
     assert not errors
+
+
+@pytest.fixture(params=kernels.VERSIONS)
+def kernel(request: pytest.FixtureRequest) -> str:
+    """The name of a kernel, one version of ipykernel after the other."""
+    version = request.param
+    if version in kernels.missing():
+        reason = f"ipykernel {version} is missing: python tests/browser/kernels.py"
+        if os.environ.get("IOTKIT_REQUIRE") == "all":
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+    return kernels.name(version)

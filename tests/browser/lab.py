@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import kernels
 import nbformat
 from playwright.sync_api import Locator, Page, Playwright
 
@@ -73,6 +74,7 @@ def server(folder: Path) -> Iterator[str]:
     (settings / "notification.jupyterlab-settings").write_text(
         json.dumps({"fetchNews": "false", "checkForUpdates": False})
     )
+    kernels.describe(folder / "data")
     environment = os.environ | {
         "JUPYTER_CONFIG_DIR": str(folder / "config"),
         "JUPYTER_DATA_DIR": str(folder / "data"),
@@ -140,12 +142,18 @@ class Lab:
         self.command("apputils:change-theme", {"theme": name})
         self.page.wait_for_function("(n) => document.body.dataset.jpThemeName === n", arg=name)
 
-    def open(self, *cells: str, name: str = "", outputs: list[Any] | None = None) -> str:
+    def open(
+        self,
+        *cells: str,
+        name: str = "",
+        outputs: list[Any] | None = None,
+        kernel: str = "python3",
+    ) -> str:
         """Open a new notebook of these cells (whose first has `outputs`); return its name."""
         name = name or f"test-{secrets.token_hex(4)}.ipynb"
         notebook = nbformat.v4.new_notebook(
             cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
-            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+            metadata={"kernelspec": {"name": kernel, "display_name": kernel}},
         )
         if outputs:
             notebook.cells[0].outputs = outputs

@@ -49,6 +49,10 @@ class Hostile:
         if name == "f":
             raise DeviceError(text)
         return text
+    def pushes(self, name):
+        return False
+    def listen(self, link):
+        pass
     def close(self):
         pass
 

@@ -19,7 +19,7 @@ import iotkit
 from iotkit import discovery, link_of, opened
 from iotkit.host import Device
 
-SUBCOMMANDS = ["devices", "connect", "simulate", "serve", "disconnect", "help"]
+SUBCOMMANDS = ["devices", "connect", "simulate", "serve", "stop", "disconnect", "help"]
 VIEW = "application/vnd.jupyter.widget-view+json"
 
 

@@ -25,7 +25,7 @@ from iotkit.commands import wait
 from iotkit.description import Argument, Attribute, Description, Function
 from iotkit.device import Device, device_over, link_of
 from iotkit.host import Hosted
-from iotkit.links import Link
+from iotkit.links import Hold, Link
 from iotkit.links.local import LocalLink
 from iotkit.sim import simulate
 from iotkit.types import Type
@@ -56,6 +56,7 @@ class Echo(Link):
 
     def __init__(self, description):
         self.description = description
+        self.hold = Hold()
         self.asked = []
 
     def get(self, name, *, background=False):

@@ -18,6 +18,7 @@ BUILTINS = {
     "DeviceTimeout": TimeoutError,
     "DeviceDisconnected": ConnectionError,
     "DeviceReset": ConnectionError,
+    "DeviceStopped": RuntimeError,
     "DeviceNotFound": LookupError,
     "NotOnNetwork": ImportError,
     "PortBusy": PermissionError,

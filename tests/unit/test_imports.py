@@ -13,6 +13,7 @@ PUBLIC = [
     *(
         "DeviceNotFound",
         "DeviceReset",
+        "DeviceStopped",
         "DeviceTimeout",
         "IotkitError",
         "NotOnNetwork",

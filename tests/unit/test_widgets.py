@@ -160,7 +160,7 @@ def test_the_modules_join_to_one_without_imports() -> None:
 
 
 def test_modules_import_only_what_stands_before_them_and_share_no_name() -> None:
-    names = ["dom", "talk", "fields", "faces", "settings", "actions", "saved", "panel"]
+    names = ["dom", "talk", "stop", "fields", "faces", "settings", "actions", "saved", "panel"]
     defined: dict[str, str] = {}
     for name in names:
         text = (assets.STATIC / f"{name}.js").read_text(encoding="utf-8")
