@@ -193,12 +193,12 @@ class Hosted:
         if self._link is not None and self._link.newsroom.follows(name):
             self._link.refresh(name)
 
-    def push(self, name: str) -> None:
-        """Tell of an attribute that is no property now."""
+    def push(self, name: str, *, soon: bool = False) -> None:
+        """Tell of an attribute that is no property now; see Following.tell for `soon`."""
         if self._link is not None:
             newsroom = self._link.newsroom
             mark = newsroom.mark()  # another thread may set it, and tell, between these lines
-            newsroom.tell(name, self._reading(name), mark=mark)
+            newsroom.tell(name, self._reading(name), mark=mark, soon=soon)
 
     def tell(self, name: str, change: Change) -> None:
         """Tell of an attribute or event."""

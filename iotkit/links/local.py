@@ -17,7 +17,6 @@ from ..types import Value
 from . import HALT, Hold, Link, Newsroom
 from .news import gone
 from .polling import Poller
-from .timer import later
 
 SAMPLING = 0.01  # seconds at least between two readings of what doesn't tell of its changes
 MAX_CALLS = 8  # functions at work at once; the next one waits
@@ -45,8 +44,8 @@ class Hosted(Protocol):
     def pushes(self, name: str) -> bool:
         """Whether it tells of each change of the attribute by itself."""
 
-    def push(self, name: str) -> None:
-        """Tell of such an attribute now."""
+    def push(self, name: str, *, soon: bool = False) -> None:
+        """Tell of such an attribute now; see Following.tell for `soon`."""
 
     def listen(self, link: LocalLink) -> None:
         """Tell the link's newsroom of events and changes from now on."""
@@ -151,7 +150,7 @@ class LocalLink(Link):
     def begin(self, name: str, period: float) -> None:
         """Begin to tell of an attribute; see Source.begin."""
         if self._hosted.pushes(name):
-            later(0.0, lambda: self._hosted.push(name))
+            self._hosted.push(name, soon=True)
         else:
             self._sampler.begin(name, period)
 

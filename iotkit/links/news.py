@@ -21,7 +21,7 @@ Change = Value | None | IotkitError  # a value; None for an event without one; o
 Heard = Callable[[str, Change, float], None]  # name, change, and when it came (seconds, epoch)
 
 EARLY = 0.1  # part of a period by which news may be early, so that two alike clocks don't collide
-MAX_WAITING = 10_000  # events that wait for one who is slow to hear them; beyond, the oldest go
+MAX_WAITING = 10_000  # news that wait for one who is slow to hear; beyond, the oldest go
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 class Source(Protocol):
     """Where a newsroom has its news from: a link.
 
-    It must not wait for the device, nor tell of anything while it is called.
+    It must not wait for the device; what it tells while it is called, it tells `soon`.
     """
 
     def begin(self, name: str, period: float) -> None:
@@ -78,8 +78,11 @@ class Following:
         if self._room is not None:
             self._room.refresh(self.name)
 
-    def tell(self, number: int, change: Change, at: float) -> None:
-        """Pass on what an attribute is, now or in time; older news than the last is dropped."""
+    def tell(self, number: int, change: Change, at: float, *, soon: bool = False) -> None:
+        """Pass on what an attribute is, now or in time; older news than the last is dropped.
+
+        If only `soon`, `heard` is called by the timer: it may need what the caller has locked.
+        """
         with self._lock:
             if number <= self._last or self._over:
                 return
@@ -94,7 +97,7 @@ class Following:
                 self._newest = change, at
         if left:
             later(left, self._due)
-        self._pass_on()
+        self._pass_on(soon=soon)
 
     def tell_event(self, change: Change, at: float) -> None:
         """Pass on what an event brought, at once."""
@@ -103,14 +106,14 @@ class Following:
                 self._waiting.append((change, at))
         self._pass_on()
 
-    def end(self, reason: IotkitError) -> None:
+    def end(self, reason: IotkitError, *, soon: bool = False) -> None:
         """Pass on what still waits, and why there will be nothing more."""
         with self._lock:
             if self._newest is not None:
                 self._take(self._newest, 0.0)
             self._over = True
             self._waiting.append((reason, time.time()))
-        self._pass_on()
+        self._pass_on(soon=soon)
 
     def forget(self) -> None:
         """Take the next news for new even if it is the same."""
@@ -124,15 +127,19 @@ class Following:
         self._pass_on()
 
     def _take(self, news: tuple[Change, float], now: float) -> None:
-        """Let this be passed on, instead of what was not passed on yet; called with the lock."""
+        """Let this be passed on; called with the lock."""
         self._newest = None
         if self._told and same(self._told[0], news[0]):
             return
         self._told, self._told_at = [news[0]], now
-        self._waiting.clear()
+        if self.period:
+            self._waiting.clear()  # whoever has a pace wants the newest
         self._waiting.append(news)
 
-    def _pass_on(self) -> None:
+    def _pass_on(self, *, soon: bool = False) -> None:
+        if soon:
+            later(0.0, self._pass_on)
+            return
         with self._lock:
             if self._calling:
                 return
@@ -179,12 +186,11 @@ class Newsroom:
                 self._following[name] = (*self._following.get(name, ()), following)
                 if event:
                     self._events.add(name)
-        # By the timer, as `heard` may need what the caller of this has locked.
         if gone is not None:
-            later(0.0, lambda: following.end(gone))
+            following.end(gone, soon=True)
             return following
         if latest is not None:
-            later(0.0, lambda: following.tell(*latest))
+            following.tell(*latest, soon=True)
         self._ask(name)
         return following
 
@@ -212,11 +218,19 @@ class Newsroom:
             self._number += 1
             return self._number
 
-    def tell(self, name: str, change: Change, at: float | None = None, mark: int = 0) -> bool:
+    def tell(
+        self,
+        name: str,
+        change: Change,
+        at: float | None = None,
+        mark: int = 0,
+        *,
+        soon: bool = False,
+    ) -> bool:
         """Tell all who follow `name`, from any thread; of an attribute only what has changed.
 
         What was read has the `mark` from before its reading: if something newer has been told
-        meanwhile, it is dropped. Return whether it was told.
+        meanwhile, it is dropped. Return whether it was told. See Following.tell for `soon`.
         """
         if name not in self._following:
             return False
@@ -230,7 +244,7 @@ class Newsroom:
             if event:
                 one.tell_event(change, at)
             else:
-                one.tell(mark, change, at)
+                one.tell(mark, change, at, soon=soon)
         return True
 
     def _is_new(self, name: str, change: Change, at: float, mark: int) -> int:

@@ -80,13 +80,12 @@ class Replayed:
         """Whether it tells of each change: always."""
         return True
 
-    def push(self, name: str) -> None:
-        """Tell of the attribute now."""
-        while True:
-            change = self._now[name]
-            self._tell(name, change)
-            if self._now[name] is change:
-                return  # else it has changed, and that may have been told, between these lines
+    def push(self, name: str, *, soon: bool = False) -> None:
+        """Tell of the attribute now; see Following.tell for `soon`."""
+        if self._link is not None:
+            newsroom = self._link.newsroom
+            mark = newsroom.mark()  # it may change, and that be told, between these lines
+            newsroom.tell(name, self._now[name], mark=mark, soon=soon)
 
     def close(self) -> None:
         """End it."""

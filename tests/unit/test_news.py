@@ -170,7 +170,16 @@ def test_nobody_ends_with_an_older_value_however_many_tell(room):
         assert changes == sorted(changes)
 
 
-def test_one_who_is_slow_gets_the_newest_and_no_backlog(room):
+def test_one_who_is_slow_and_has_no_pace_gets_each_value(room):
+    assert while_one_is_slow(room, 0.0) == list(range(1000))
+
+
+def test_one_who_is_slow_and_has_a_pace_gets_the_newest(room):
+    assert while_one_is_slow(room, 1e-9) == [0, 999]
+
+
+def while_one_is_slow(room, period):
+    """Return what is heard by one at work while values come."""
     at_work, go_on = threading.Event(), threading.Event()
     told = []
 
@@ -179,7 +188,7 @@ def test_one_who_is_slow_gets_the_newest_and_no_backlog(room):
         at_work.set()
         assert go_on.wait(SOON)
 
-    room.follow("x", slow, 0.0, event=False)
+    room.follow("x", slow, period, event=False)
     teller = threading.Thread(target=room.tell, args=("x", 0))
     teller.start()
     assert at_work.wait(SOON)
@@ -187,7 +196,7 @@ def test_one_who_is_slow_gets_the_newest_and_no_backlog(room):
         room.tell("x", value)  # which doesn't wait for the slow one
     go_on.set()
     teller.join(SOON)
-    assert told == [0, 999]
+    return told
 
 
 # Pace
