@@ -1,15 +1,17 @@
 """Devices in a notebook, as panels and controls.
 
-    from iotkit_widgets import Panel, Shelf, control
+    from iotkit_widgets import Pad, Panel, Shelf, control
 
-`Panel(robot)` shows all of a device, `Shelf()` every device there is, and
-`control(robot, "speed")` is one ordinary ipywidgets control, for a page of your own.
+`Panel(robot)` shows all of a device, `Shelf()` every device there is, `Pad(robot, "drive")`
+drives it by hand, and `control(robot, "speed")` is one ordinary ipywidgets control, for a page of
+your own.
 """
 
 from __future__ import annotations
 
 from .controls import control
+from .pad import Pad
 from .panel import Panel
 from .shelf import Shelf
 
-__all__ = ["Panel", "Shelf", "control"]
+__all__ = ["Pad", "Panel", "Shelf", "control"]

@@ -19,7 +19,7 @@ from iotkit.errors import IotkitError, UnknownName
 from iotkit.links.local import LocalLink
 from iotkit.server import serve
 from iotkit.transports.pty import Pty
-from iotkit_widgets import Panel, Shelf, assets, control, hub, panel, shelf
+from iotkit_widgets import Pad, Panel, Shelf, assets, control, hub, panel, shelf
 from iotkit_widgets.hub import Hub
 from iotkit_widgets.line import Line
 
@@ -153,14 +153,20 @@ def threads(name: str) -> list[threading.Thread]:
 
 
 def test_the_modules_join_to_one_without_imports() -> None:
-    for widget in (Panel, Line):
+    for widget in (Panel, Line, Pad):
         text = str(widget._esm)
         assert not re.search(r"^import\b", text, re.MULTILINE)
         assert re.findall(r"^export.*", text, re.MULTILINE) == ["export default {"]
 
 
-def test_modules_import_only_what_stands_before_them_and_share_no_name() -> None:
-    names = ["dom", "talk", "stop", "fields", "faces", "settings", "actions", "saved", "panel"]
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["dom", "talk", "stop", "fields", "faces", "settings", "actions", "saved", "panel"],
+        ["dom", "talk", "saved", "pad"],
+    ],
+)
+def test_modules_import_only_what_stands_before_them_and_share_no_name(names: list[str]) -> None:
     defined: dict[str, str] = {}
     for name in names:
         text = (assets.STATIC / f"{name}.js").read_text(encoding="utf-8")

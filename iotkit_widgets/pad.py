@@ -1,0 +1,81 @@
+"""A pad to drive a device by hand, as one widget."""
+
+from __future__ import annotations
+
+import math
+from html import escape
+from typing import Any
+
+import traitlets
+
+from iotkit.device import Device, link_of
+from iotkit.errors import BadType
+
+from .assets import STYLE, joined
+from .steering import Steering, course
+from .talk import Talking
+
+
+class Pad(Talking):
+    """A pad that drives a device as long as it is held: by mouse, by finger, or by arrow keys.
+
+    `Pad(robot, "turn", "speed")` sets two attributes: the first goes to the right, the second
+    up. `Pad(robot, "drive")` calls a function of two numbers instead, which should return at
+    once; where they are called `left` and `right`, they are the wheels. The limits are what the
+    edge stands for, 100 where there are none; the middle is 0. Let go, the pad goes back there.
+
+    `close()` ends it; the device stays open. Raises UnknownName, ReadOnly and BadType.
+    """
+
+    _esm = joined("dom", "talk", "saved", "pad")
+    _css = STYLE
+    spec = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, device: Device, *names: str, **kwargs: Any) -> None:
+        if not isinstance(device, Device):
+            raise BadType(
+                "a pad needs a device as iotkit.connect() returns it, and names of what it has;"
+                f" not the {type(device).__name__} {device!r}"
+            )
+        link = link_of(device)
+        steered = course(link, *names)
+        self._steering = Steering(steered, self._fail)
+        what = ", ".join(names)
+        title = f"{link.description.id}: {what}"
+        super().__init__(
+            spec={
+                "title": title,
+                "labels": steered.labels,
+                "units": steered.units,
+                "rest": steered.values(0, 0),
+                "html": f"<p>A pad for <code>{escape(title)}</code></p>",
+            },
+            **kwargs,
+        )
+
+    def close(self) -> None:
+        """Let the device rest and end the pad, in every browser; a second time does nothing."""
+        if hasattr(self, "_steering"):
+            self._steering.close()
+            self.layout.close()  # which ipywidgets leaves open
+        super().close()
+
+    def said(self, content: Any) -> None:
+        """Do what a view said: where the hand is, or only that it is there; see Talking.said."""
+        match content:
+            case {"view": str(view), "id": int(number), "steer": [x, y], "at": at} if all(
+                isinstance(n, int | float) and math.isfinite(n) for n in (x, y, at)
+            ):
+                self.answer(content, lambda: self._steering.steer(view, number, x, y, at / 1000))
+            case {"view": str(view), "alive": True}:
+                self._steering.alive(view)
+
+    def __repr__(self) -> str:
+        return f"<pad for {self.spec['title']}>" if self.comm else "<pad, closed>"
+
+    def _fail(self, error: BaseException) -> None:
+        self.send({"failed": str(error)})
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
+        return {**data, "text/plain": repr(self), "text/html": self.spec["html"]}, metadata
