@@ -11,6 +11,7 @@ import keyword
 import threading
 import weakref
 from collections.abc import Callable
+from concurrent.futures import Future
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
@@ -196,7 +197,8 @@ def _fits(name: str) -> bool:
 
 
 def _read(device: Device, attribute: Attribute) -> Any:
-    return reading(wait(device._link.get(attribute.name)), attribute)
+    found = device._link.get_now(attribute.name)
+    return reading(wait(found) if isinstance(found, Future) else found, attribute)
 
 
 def _property(attribute: Attribute) -> property:

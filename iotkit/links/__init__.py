@@ -60,6 +60,13 @@ class Link(ABC):
     def get(self, name: str, *, background: bool = False) -> Future[Value]:
         """Read an attribute; asked again, at most twice, where no answer comes."""
 
+    def get_now(self, name: str) -> Value | Future[Value]:
+        """Do as `get` does, for one who will wait: return the value if it comes at once.
+
+        Raises what the future would; otherwise returns that.
+        """
+        return self.get(name)
+
     @abstractmethod
     def set(self, name: str, value: Value) -> Future[None]:
         """Set an attribute; sent again, at most twice, where no answer comes."""

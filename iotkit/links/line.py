@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 
 MAX_PARTS = 2 * MAX_NAMES  # lines of an answer: what is beyond is no description
-LULL = 0.0005  # seconds in which a caller that has its answer may ask, and read, once more
+LULL = 0.001  # seconds in which a caller that has its answer may ask, and read, once more
 MAX_REPEATS = 3  # of a frame that arrives damaged: a line that bad is of no use
 
 
@@ -171,6 +171,60 @@ class Line:
         self._tell([(question, self._gone)])
         return question.future
 
+    def ask_alone(
+        self, command: str, decode: Callable[[Reply], Any], *, timeout: float, tries: int
+    ) -> Any:
+        """Do as `ask` does, for one who will wait: return the answer where it is the next to come.
+
+        Otherwise, since others ask too, or it takes its time, return its future.
+        """
+        if threading.current_thread() is self._thread or not self._reading.acquire(blocking=False):
+            return self.ask(command, decode, timeout=timeout, tries=tries)
+        with Deferred():  # what was half read would be lost
+            try:
+                found = self._exchange(command, decode, timeout, tries)
+            finally:
+                self._hand_back()
+        return decode(found) if isinstance(found, Reply) else found
+
+    def _exchange(
+        self, command: str, decode: Callable[[Reply], Any], timeout: float, tries: int
+    ) -> Reply | Future[Any]:
+        """Ask without the ado that several questions at a time need, as long as there is one."""
+        with self._lock:
+            alone = not (self._out or any(self._waiting) or self._gone or self._broken)
+            key, data = self._end.ask(command) if alone and self.framed else (0, b"")
+            if key:
+                self._write(data)
+        if not key:
+            return self.ask(command, decode, timeout=timeout, tries=tries)
+        try:
+            data = self._transport.read()
+        except IotkitError:
+            data = b""  # the reading thread meets it too, and ends it all
+        with self._lock:
+            events = self._end.receive(data)
+            if len(events) == 1 and isinstance(events[0], Reply) and events[0].key == key:
+                self._next()
+                return events[0]
+            question = _Question(command, decode, timeout, tries, False, None, _Answer(self))
+            question.taken()
+            question.deadline = time.monotonic() + timeout
+            if self._gone is None:
+                self._out[key] = question
+            done: _Told = [(question, self._gone)] if self._gone else []
+            done += [told for event in events for told in self._handle(event)]
+            self._next()
+        self._tell(done)
+        return question.future
+
+    def _hand_back(self) -> None:
+        """Let others read."""
+        self._lent = True
+        self._reading.release()
+        if self._out:
+            self._back.set()
+
     def ask_at_once(
         self,
         command: str,
@@ -254,14 +308,11 @@ class Line:
             except IotkitError:
                 pass  # the reading thread meets it too, and ends it all
             finally:
-                self._lent = True
-                self._reading.release()
-                if self._out:
-                    self._back.set()
+                self._hand_back()
 
     def _read(self) -> None:
         data = self._transport.read()
-        if data:
+        if data and not self.heard.is_set():
             self.heard.set()
         with self._lock:
             if self._broken is not None:

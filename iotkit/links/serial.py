@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
@@ -87,18 +87,20 @@ class SerialLink(Link):
 
     def get(self, name: str, *, background: bool = False) -> Future[Value]:
         """Read an attribute; see Link.get."""
-        type_ = self.description.attributes[name].type
-
-        def decode(reply: Reply) -> Value:
-            return self._value(name, type_, self._data(reply, f"the value of {name}"))
-
         return self._line.ask(
             f"get {name}",
-            decode,
+            self._decoding(name),
             timeout=self._timeout,
             tries=TRIES,
             background=background,
         )
+
+    def get_now(self, name: str) -> Value | Future[Value]:
+        """Read an attribute; see Link.get_now."""
+        found: Value | Future[Value] = self._line.ask_alone(
+            f"get {name}", self._decoding(name), timeout=self._timeout, tries=TRIES
+        )
+        return found
 
     def set(self, name: str, value: Value) -> Future[None]:
         """Set an attribute; see Link.set."""
@@ -256,6 +258,11 @@ class SerialLink(Link):
                 self.newsroom.tell(name, _failure(int(status), words))
         except (IotkitError, ValueError) as error:
             _log.debug("%s sent odd news: %s", self.target, error)
+
+    def _decoding(self, name: str) -> Callable[[Reply], Value]:
+        """Return what makes an attribute's value of the reply to a get."""
+        type_ = self.description.attributes[name].type
+        return lambda reply: self._value(name, type_, self._data(reply, f"the value of {name}"))
 
     def _data(self, reply: Reply, wish: str) -> str:
         """Return the reply's data; raises what fits, in words, where it is an error."""

@@ -34,7 +34,7 @@ def tick(tell):
             while True:
                 time.sleep(0.004)
                 tell(time.monotonic())
-        except EOFError:
+        except (EOFError, RuntimeError):
             pass  # nobody listens any more
     threading.Thread(target=run, daemon=True).start()
 """
