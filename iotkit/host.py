@@ -142,6 +142,7 @@ class Hosted:
         self._device = device
         self._turn = threading.Lock()  # so that hosts at once read and set one after the other
         self._link: LocalLink | None = None
+        self._faults: dict[str, str] = {}  # what fails again and again is in the log once
         self.rename(device.specifier)
 
     def rename(self, specifier: str) -> None:
@@ -227,12 +228,15 @@ class Hosted:
 
     def _run(self, what: str, work: Callable[[], Any]) -> Any:
         try:
-            return work()
+            result = work()
         except Exception as error:
             status = 400 if isinstance(error, ValueError) else 500
-            if status == 500:
+            if status == 500 and self._faults.get(what) != str(error):
+                self._faults[what] = str(error)
                 _log.exception("%s of %s failed", what, self.description.id)
             raise DeviceError(f"{what} failed: {error}", status) from error
+        self._faults.pop(what, None)
+        return result
 
 
 def run(device: Device, transport: Transport, *, version: int = 2) -> None:

@@ -11,6 +11,7 @@ import traceback
 import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
+from copy import copy
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -120,7 +121,7 @@ class Watch(Iterator[News], AsyncIterator[News]):
 
     def _news(self, change: Change, at: float) -> News:
         if isinstance(change, IotkitError):
-            raise change
+            raise copy(change)  # many may raise it, and each adds a traceback to it
         return News(_known(change, self._attribute, at), at)
 
 
@@ -287,16 +288,17 @@ class _Complaints:
         self._more = 0
 
     def __call__(self, error: Exception) -> None:
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [frame for frame in frames if frame.filename != __file__]
         said = f"{type(error).__name__}: {error}"
+        which = f"{type(error).__name__} at {own[-1].filename}:{own[-1].lineno}" if own else said
         now = time.monotonic()
-        if said == self._last and now < self._silent_until:
+        if which == self._last and now < self._silent_until:
             self._more += 1
             return
         again = f" ({self._more} more times before)" if self._more else ""
-        self._last, self._silent_until, self._more = said, now + QUIET, 0
+        self._last, self._silent_until, self._more = which, now + QUIET, 0
         head = f"on({self._name!r}): "
-        frames = traceback.extract_tb(error.__traceback__)
-        own = [frame for frame in frames if frame.filename != __file__]
         if own:  # the callback's, to be mended there
             text = "".join(["the callback failed\n", *traceback.format_list(own), said])
         else:

@@ -113,6 +113,7 @@ class Following:
                 self._take(self._newest, 0.0)
             self._over = True
             self._waiting.append((reason, time.time()))
+        cancel(self._due)
         self._pass_on(soon=soon)
 
     def forget(self) -> None:

@@ -6,11 +6,12 @@ from typing import Annotated, Any, ClassVar
 
 import pytest
 from fake_devices import SOON, Probe, wired
+from heard import Heard
 
 import iotkit
 from iotkit.device import device_over
 from iotkit.errors import DeviceDisconnected, DeviceError
-from iotkit.host import Device, Hosted, function, run
+from iotkit.host import Device, Hosted, event, function, run
 from iotkit.links.local import MAX_CALLS, LocalLink
 from iotkit.transports.memory import Memory, pair
 from iotkit.types import Limits, Type
@@ -393,3 +394,195 @@ def test_values_set_by_many_threads_are_all_set():
 def test_connect_takes_a_device_written_in_python():
     with iotkit.connect(Probe()) as robot:
         assert robot.add(1, 2) == 3
+
+
+# News
+
+
+class Counting(Device):
+    """Counts."""
+
+    count: int = 0
+    hidden = 5
+
+    @property
+    def double(self) -> int:
+        """Twice as much"""
+        return 2 * self.count
+
+    @event
+    def lap(self, number: int) -> None:
+        """Once round [1..9]"""
+        self.hidden = number
+
+    @event
+    def begun(self) -> None:
+        """It begins"""
+
+
+@pytest.fixture
+def counting():
+    device = Counting()
+    link = LocalLink(Hosted(device), "counting")
+    yield device, link
+    link.close()
+
+
+def test_setting_an_attribute_inside_is_news_in_the_very_moment(counting):
+    device, link = counting
+    heard = Heard()
+    link.follow("count", heard)
+    heard.wait(len)
+    for value in range(1, 50):
+        device.count = value
+    assert heard.changes == list(range(50))
+
+
+def test_a_property_is_sampled_while_it_is_followed(counting):
+    device, link = counting
+    heard = Heard()
+    following = link.follow("double", heard)
+    device.count = 4
+    heard.wait_last(double=8)
+    following.close()
+    for thread in threading.enumerate():
+        if thread.name == "iotkit watch counting":
+            thread.join(SOON)
+            assert not thread.is_alive()
+
+
+def test_a_change_that_is_told_of_is_read_at_once():
+    class Sensor(Device):
+        read = threading.Semaphore(0)
+
+        @property
+        def level(self) -> int:
+            self.read.release()
+            return 1
+
+    device = Sensor()
+    link = LocalLink(Hosted(device), "sensor")
+    link.follow("level", Heard(), 60)  # so often is it sampled
+    assert device.read.acquire(timeout=SOON)
+    for _ in range(3):
+        device.changed("level")
+        assert device.read.acquire(timeout=SOON)
+    link.close()
+
+
+def test_telling_of_an_unknown_name_says_so():
+    with pytest.raises(iotkit.UnknownName, match="did you mean 'count'"):
+        Counting().changed("cuont")
+
+
+def test_without_anybody_who_follows_nothing_is_read(counting):
+    device, _ = counting
+    device.count = 3
+    device.changed("double")
+    device.lap(2)
+
+
+def test_an_event_does_what_its_body_says_and_is_told(counting):
+    device, link = counting
+    heard = Heard()
+    link.follow("lap", heard)
+    link.follow("begun", heard)
+    device.lap(3)
+    device.begun()
+    assert heard.changes == [3, None]
+    assert device.hidden == 3
+
+
+def test_an_event_with_a_wrong_value_is_not_told(counting):
+    device, link = counting
+    heard = Heard()
+    link.follow("lap", heard)
+    with pytest.raises(iotkit.BadType):
+        device.lap("x")
+    with pytest.raises(TypeError):
+        device.lap()
+    assert heard.changes == []
+
+
+def test_an_event_of_two_values_is_an_error_at_once():
+    with pytest.raises(TypeError, match=r"Bad\.bump: an event has one value, or none"):
+
+        class Bad(Device):
+            @event
+            def bump(self, a: int, b: int) -> None: ...
+
+
+def test_events_are_part_of_the_description():
+    known = described(Counting)
+    assert [one.signature for one in known.events.values()] == ["lap number:int", "begun"]
+    assert known.events["lap"].help == "Once round [1..9]"
+
+
+def test_a_device_served_by_two_tells_both_and_one_that_has_closed_no_more():
+    device = Counting()
+    links = [LocalLink(Hosted(device), name) for name in "ab"]
+    both = [Heard(), Heard()]
+    for link, heard in zip(links, both, strict=True):
+        link.follow("count", heard)
+        heard.wait(len)
+    device.count = 1
+    links[0].close()
+    device.count = 2
+    assert both[0].changes[:2] == [0, 1]
+    assert isinstance(both[0].changes[-1], DeviceDisconnected)
+    assert both[1].changes == [0, 1, 2]
+    links[1].close()
+
+
+def test_many_that_begin_and_end_at_once_are_all_told_of_the_next_change():
+    device = Counting()
+    links = []
+
+    def begin():
+        for _ in range(20):
+            LocalLink(Hosted(device), "short").close()
+        links.append(LocalLink(Hosted(device), "long"))
+
+    threads = [threading.Thread(target=begin) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(SOON)
+    assert len(device._hosts) == 8
+    for link in links:
+        link.close()
+    assert device._hosts == ()
+
+
+def test_a_property_that_fails_is_told_once_and_is_in_the_log_once(caplog):
+    device = Faulty()
+    link = LocalLink(Hosted(device), "faulty")
+    heard = Heard()
+    link.follow("nan", heard)
+    heard.wait(len)
+    for _ in range(3):
+        with pytest.raises(DeviceError):
+            link.get("nan").result(SOON)
+    assert len(heard.changes) == 1
+    assert isinstance(heard.changes[0], DeviceError)
+    assert caplog.text.count("nan of faulty failed") == 1
+    link.close()
+
+
+def test_many_threads_that_set_a_value_leave_all_with_the_last_one(counting):
+    device, link = counting
+    many = [Heard() for _ in range(4)]
+    for number, heard in enumerate(many):
+        link.follow("count", heard, number * 0.001)
+    threads = [
+        threading.Thread(
+            target=lambda n=n: [setattr(device, "count", 1000 * n + i) for i in range(200)]
+        )
+        for n in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(SOON)
+    for heard in many:
+        heard.wait_last(count=device.count)

@@ -263,6 +263,7 @@ def test_the_last_value_and_then_the_end_come_once(room, period):
     room.close(DeviceDisconnected("again"))
     room.tell("x", 3)
     assert heard.changes == [1, 2, GONE]
+    assert timer._waiting == []
     following.close()
 
 
