@@ -42,7 +42,7 @@ figures: $(VENV)/test.stamp ## measure the Arduino library: flash, RAM, cycles, 
 	@$(BIN)/python tests/firmware/figures.py
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist iotkit_widgets/static/uplot .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # The stamps say which part of the environment is there; a changed pyproject.toml installs anew.
@@ -62,7 +62,7 @@ $(VENV)/made.stamp:
 	@$(PIP) --upgrade 'pip>=25.1'
 	@touch $@
 
-$(VENV)/lab.stamp: $(VENV)/made.stamp pyproject.toml
+$(VENV)/lab.stamp: $(VENV)/made.stamp pyproject.toml hatch_build.py
 	@echo 'Installing iotkit and JupyterLab into $(VENV); the first time takes a minute …'
 	@$(PIP) --editable '.[lab]'
 	@touch $@
