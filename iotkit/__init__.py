@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from .device import Device, link_of
     from .discovery import discover
+    from .plotting import plot
     from .recordings.reading import recording
     from .recordings.recorder import record
     from .recordings.replaying import replay
@@ -52,6 +53,7 @@ _LAZY = {
     "discover": "discovery",
     "find": "targets",
     "link_of": "device",
+    "plot": "plotting",
     "record": "recordings.recorder",
     "recording": "recordings.reading",
     "replay": "recordings.replaying",
@@ -81,6 +83,7 @@ __all__ = [
     "discover",
     "find",
     "link_of",
+    "plot",
     "record",
     "recording",
     "replay",

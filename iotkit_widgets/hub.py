@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import anywidget
 from ipywidgets import Widget
 
-FRAME = 1 / 30  # seconds between two messages: as fast as anybody can see
+FRAME = 1 / 60  # seconds between two messages: as often as a screen shows anything new
 SWEEP = 1.0  # seconds between two looks at who is still there
 
 _log = logging.getLogger(__name__)
@@ -38,6 +40,7 @@ class Hub(anywidget.AnyWidget):
         keep_subshell(self)
         self._news: dict[str, dict[str, dict[str, Any]]] = {}
         self._members: list[Member] = []
+        self._due: dict[Callable[[], None], None] = {}  # what to call with the next frame
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
@@ -69,24 +72,39 @@ class Hub(anywidget.AnyWidget):
             self._news.setdefault(key, {}).setdefault(part, {}).update(news)
             self._changed.notify_all()
 
+    def soon(self, work: Callable[[], None]) -> None:
+        """Call `work` with the next frame, once however often this is asked, from any thread."""
+        if work in self._due:
+            return
+        with self._changed:
+            self._due[work] = None
+            self._changed.notify_all()
+
     def _run(self) -> None:
         frame = threading.Event()  # never set: its wait is the time between two messages
+        swept = time.monotonic()
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._news or not self._members, SWEEP)
+                self._changed.wait_for(lambda: self._news or self._due or not self._members, SWEEP)
                 news, self._news = self._news, {}
+                due, self._due = self._due, {}
                 members = list(self._members)
-                if not (members or news):
+                if not (members or news or due):
                     self._thread = None
                     return
+            begun = time.monotonic()
             try:
                 if news:
                     self.send({"news": news})
-                for member in members:
-                    member.sweep()
+                for work in due:
+                    work()
+                if begun - swept >= SWEEP:
+                    swept = begun
+                    for member in members:
+                        member.sweep()
             except Exception:  # else all panels would stand still
                 _log.exception("values could not be sent to the browser")
-            frame.wait(FRAME)
+            frame.wait(max(begun + FRAME - time.monotonic(), 0))
 
 
 def keep_subshell(widget: Widget) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
@@ -60,6 +60,17 @@ def snapshot(link: Link, values: Mapping[str, Value]) -> str:
     ]
     head = f'<tr><th colspan="3" style="text-align:left">{_code(known.id)}</th></tr>'
     return f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+def values_table(rows: Iterable[tuple[str, Value | None, str]]) -> str:
+    """Return a table of these names, values and units as HTML, for the same."""
+    body = "".join(
+        f"<tr><td>{_code(name)}</td>"
+        f'<td style="text-align:right">{_code(_shown(value))}</td>'
+        f"<td>{_code(unit) if unit else ''}</td></tr>"
+        for name, value, unit in rows
+    )
+    return f"<table><tbody>{body}</tbody></table>"
 
 
 def _code(text: str) -> str:

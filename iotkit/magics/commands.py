@@ -11,7 +11,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class
 
 from .. import opened, sim
-from ..device import link_of
+from ..device import Device, link_of
 from ..errors import BadValue, DeviceError, IotkitError, UnknownName, did_you_mean
 from ..links import Link
 from ..text import columns, printable
@@ -39,6 +39,7 @@ class IotkitMagics(Magics):
             "devices": self._devices,
             "connect": self._connect,
             "simulate": self._simulate,
+            "plot": self._plot,
             "serve": self._serve,
             "stop": self._stop,
             "disconnect": self._disconnect,
@@ -77,6 +78,7 @@ class IotkitMagics(Magics):
         %iotkit devices                      what there is
         %iotkit connect TARGET [as NAME]     make a device a variable
         %iotkit simulate WHICH [as NAME]     the same with a simulated one
+        %iotkit plot NAME.ATTRIBUTE …        show a live chart
         %iotkit serve NAME [--lan]           put it on the web
         %iotkit stop [NAME]                  stop what it does, or all
         %iotkit disconnect NAME              let go of it
@@ -140,6 +142,22 @@ class IotkitMagics(Magics):
         name, device = self._variables.connect(target, name)
         print(printable(f"The variable {name} is {_shown(link_of(device))}."))
 
+    def _plot(self, line: str) -> None:
+        """Show a live chart.
+
+        %iotkit plot NAME.ATTRIBUTE [NAME.ATTRIBUTE …]
+
+        As in %iotkit plot robot.distance robot.speed, where robot is a variable. iotkit.plot does
+        the same in a program.
+        """
+        what: list[Device | str] = []
+        for word in line.split():
+            name, _, attribute = word.partition(".")
+            what += [self._variables.connected(name, f"{name} = iotkit.connect({name})"), attribute]
+        if not what:
+            raise BadValue("say what to plot, as in: %iotkit plot robot.distance robot.speed")
+        self._display.plot(*what)
+
     def _serve(self, line: str) -> None:
         """Put a device on the web, so that other programs can use it.
 
@@ -168,7 +186,9 @@ class IotkitMagics(Magics):
         and until you run another cell, they can't drive it. The panel's Stop button does the
         same, also while a cell runs; interrupting a cell stops all that was driven.
         """
-        devices = [self._variables.connected(line)] if line else opened.devices()
+        devices = (
+            [self._variables.connected(line, f"call {line}.stop()")] if line else opened.devices()
+        )
         stoppable = [one for one in devices if link_of(one).can_halt and not link_of(one).closed]
         if not stoppable:
             known = f"{line} has no" if line else "no device here has a"

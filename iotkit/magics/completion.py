@@ -7,8 +7,9 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from .. import host, sim
-from ..device import Device
+from ..device import Device, link_of
 from ..errors import IotkitError
+from ..types import Type
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -33,6 +34,8 @@ class Completion:
         *before, typed = event.text_until_cursor.split(" ")
         known = len(typed) - len(event.symbol)
         words = [word for word in before[1:] if word]
+        if words[:1] == ["plot"] and "." in typed:
+            return []  # IPython itself completes what is behind a variable
         return [c[known:] for c in self._candidates(words) if c.startswith(typed)]
 
     def _candidates(self, words: list[str]) -> Iterable[str]:
@@ -43,10 +46,20 @@ class Completion:
                 return _targets()
             case ["simulate"]:
                 return sim.DEVICES
+            case ["plot", *_]:
+                return self._attributes()
             case ["serve" | "disconnect" | "stop"]:
                 kinds = (Device, host.Device)
                 return [n for n, v in self._shell.user_ns.items() if isinstance(v, kinds)]
         return []
+
+    def _attributes(self) -> Iterable[str]:
+        """Yield what can be plotted of the devices that are variables."""
+        for name, value in self._shell.user_ns.items():
+            if isinstance(value, Device) and not name.startswith("_"):
+                for attribute in link_of(value).description.attributes.values():
+                    if attribute.type.is_number or attribute.type is Type.BOOL:
+                        yield f"{name}.{attribute.name}"
 
 
 def _targets() -> list[str]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..device import Device
+from ..errors import IotkitError
+from ..plotting import plot
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from iotkit_widgets import Panel, Shelf
+    from iotkit_widgets import Panel, Plot, Shelf
 
 
 class Display:
@@ -18,6 +20,7 @@ class Display:
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
         self._shelf: Shelf | None = None
+        self._plots: list[Plot] = []
         self._panels: dict[int, Panel] = {}  # by the id of the device, which the panel keeps alive
 
     def start(self) -> None:
@@ -39,12 +42,22 @@ class Display:
         display(self._shelf)
 
     def stop(self) -> None:
-        """Close the shelf and the panels; devices show as text again."""
+        """Close the shelf, the panels and the plots; devices show as text again."""
         self._bundles.pop(Device, None)
         if self._shelf is not None:
             self._shelf.close()
-        for panel in self._panels.values():
-            panel.close()
+        for widget in (*self._panels.values(), *self._plots):
+            widget.close()
+
+    def plot(self, *what: Device | str) -> None:
+        """Show a live chart, as iotkit.plot does."""
+        if not hasattr(self._shell, "kernel"):
+            raise IotkitError("a plot needs a notebook: iotkit lab opens one")
+        from IPython.display import display
+
+        chart = plot(*what)
+        self._plots.append(chart)
+        display(chart)
 
     @property
     def _bundles(self) -> Any:

@@ -72,11 +72,14 @@ class Variables:
             device.close()
             self._opened = [one for one in self._opened if one is not device]
 
-    def connected(self, name: str) -> Device:
-        """Return the device `name`, as it is reached from here; raises UnknownName."""
+    def connected(self, name: str, instead: str) -> Device:
+        """Return the device `name`, as it is reached from here; raises UnknownName.
+
+        `instead` is what to do with one that is written here.
+        """
         device = self._device(name)
         if not isinstance(device, Device):
-            raise UnknownName(f"{name} is written here, not connected to: call {name}.stop()")
+            raise UnknownName(f"{name} is written here, not connected to: {instead}")
         return device
 
     def names_of(self, device: Device) -> str:

@@ -19,7 +19,7 @@ import iotkit
 from iotkit import discovery, link_of, opened
 from iotkit.host import Device
 
-SUBCOMMANDS = ["devices", "connect", "simulate", "serve", "stop", "disconnect", "help"]
+SUBCOMMANDS = ["devices", "connect", "simulate", "plot", "serve", "stop", "disconnect", "help"]
 VIEW = "application/vnd.jupyter.widget-view+json"
 
 
@@ -195,10 +195,20 @@ def test_a_device_that_the_learner_connected_can_be_disconnected_too(shell):
         ("disconnect", "'' is no variable that holds a device"),
         ("serve sys", "'sys' is no variable that holds a device"),
         ("serve", "write %iotkit serve NAME"),
+        ("plot", "say what to plot, as in: %iotkit plot robot.distance"),
+        ("plot robot.speed", "'robot' is no variable that holds a device"),
     ],
 )
 def test_an_error_is_one_sentence_and_ends_the_cell(shell, line, complaint):
     assert shell.complaint(f"%iotkit {line}\nprint('not reached')").startswith(complaint)
+
+
+def test_a_plot_needs_a_notebook_and_a_device_that_is_connected_to(shell):
+    shell.run("%iotkit simulate sumobot as robot\nfrom iotkit.sim import simulate")
+    assert "iotkit lab opens one" in shell.complaint("%iotkit plot robot.speed")
+    shell.run("local = simulate('sumobot')")
+    wanted = "local is written here, not connected to: local = iotkit.connect(local)"
+    assert shell.complaint("%iotkit plot local.speed") == wanted
 
 
 # Serving
@@ -250,6 +260,8 @@ def test_tab_completes_the_words_behind_the_magic(shell):
     ]
     assert shell.completions("%iotkit disconnect ro") == ["%iotkit disconnect robot"]
     assert shell.completions("%iotkit serve nu") == []
+    assert shell.completions("%iotkit plot robot.di") == ["%iotkit plot robot.distance"]
+    assert "%iotkit plot robot.speed robot.led" in shell.completions("%iotkit plot robot.speed ro")
 
 
 def test_tab_completes_devices_that_have_been_found(shell, unique_name):
@@ -372,6 +384,9 @@ def test_a_notebook_shows_the_shelf_and_a_device_as_its_panel(kernel):
     assert panel["data"]["text/plain"].startswith("<sumobot on sim:sumobot, connected")
     (again,) = kernel.run("robot")
     assert again["data"][VIEW] == panel["data"][VIEW]
+    (plot,) = kernel.run("%iotkit plot robot.speed robot.led")
+    assert VIEW in plot["data"]
+    assert plot["data"]["text/plain"] == "<plot of sumobot.speed, sumobot.led>"
     assert kernel.run("robot.speed")[0]["data"] == {"text/plain": "50"}
     assert kernel.completions("%iotkit con") == ["connect"]
 

@@ -44,7 +44,7 @@ def test_make_lab_in_a_fresh_clone_opens_the_first_notebook(tmp_path: Path) -> N
     clone = tmp_path / "clone"
     for name in ("iotkit", "iotkit_widgets", "notebooks"):
         shutil.copytree(ROOT / name, clone / name)
-    for name in ("Makefile", "pyproject.toml", "README.md", "LICENSE", "NOTICE"):
+    for name in ("Makefile", "pyproject.toml", "README.md", "LICENSE", "NOTICE", "hatch_build.py"):
         shutil.copy(ROOT / name, clone)
     newcomer = Environment(tmp_path / "nothing")
     with newcomer.start("make", "lab", cwd=clone) as make:

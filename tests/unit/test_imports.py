@@ -21,7 +21,7 @@ PUBLIC = [
         "PortBusy",
     ),
     *("ProtocolError", "ReadOnly", "RecordingError", "UnknownName"),
-    *("connect", "discover", "find", "link_of", "record", "recording", "replay", "serve"),
+    *("connect", "discover", "find", "link_of", "plot", "record", "recording", "replay", "serve"),
 ]
 HEAVY = [
     *("tornado", "zeroconf", "serial", "requests", "urllib3", "click", "prompt_toolkit", "IPython"),
