@@ -18,6 +18,7 @@ from iotkit.types import Value
 
 from .assets import STYLE, joined
 from .hub import Hub
+from .recorder import recorder_of
 from .spec import given, snapshot, spec_of
 from .talk import Talking
 
@@ -35,7 +36,9 @@ class Panel(Talking):
     the device stays open.
     """
 
-    _esm = joined("dom", "talk", "stop", "fields", "faces", "settings", "actions", "saved", "panel")
+    _esm = joined(
+        "dom", "talk", "stop", "fields", "faces", "settings", "actions", "record", "saved", "panel"
+    )
     _css = STYLE
     spec = traitlets.Dict().tag(sync=True)
     entries = traitlets.Dict().tag(sync=True)  # filled in by get_state
@@ -50,6 +53,7 @@ class Panel(Talking):
                 f"not the {type(device).__name__} {device!r}"
             )
         self._device, self._link = device, link_of(device)
+        self._recorder = recorder_of(device)
         self._lock = threading.Lock()
         self._known: dict[str, Change] = {}  # what was heard last
         self._values: dict[str, Value] = {}  # the last that was a value
@@ -179,6 +183,8 @@ class Panel(Talking):
                 self._seen(view, visible)
             case {"view": str(), "id": int(), "stop": int() | float()} if self._link.can_halt:
                 self.halt(content, [self._link])
+            case {"view": str(), "id": int(), "record": bool(on)}:
+                self.answer(content, lambda: self._recorder.turn(self._device, on, self._recorded))
             case {"view": str(), "id": int(), "set": str(name), "value": raw}:
                 self.answer(content, lambda: self._set(name, raw))
             case {"view": str(), "id": int(), "call": str(name), "args": list(args)}:
@@ -196,6 +202,11 @@ class Panel(Talking):
         if visible and not known:
             self._hub.publish(self.key, "entries", entries)
             self._hub.publish(self.key, "state", condition)
+            self._recorded()
+
+    def _recorded(self) -> None:
+        if condition := self._recorder.condition():
+            self._hub.publish(self.key, "recording", condition)
 
     def _set(self, name: str, raw: Any) -> Future[None]:
         attribute = self._link.description.attributes.get(name)

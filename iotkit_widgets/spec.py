@@ -23,6 +23,7 @@ def spec_of(link: Link) -> dict[str, Any]:
         "settings": [_attribute(a) for a in attributes if not a.read_only],
         "readings": [_attribute(a) for a in attributes if a.read_only],
         "stop": link.can_halt,
+        "record": bool(attributes or known.events),
         "actions": [_function(f) for f in known.functions.values()],
         "table": snapshot(link, {}),
     }

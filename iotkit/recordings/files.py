@@ -29,7 +29,7 @@ def unwritable(path: Path, error: OSError | ValueError) -> RecordingError:
     if code == errno.EEXIST:
         return _says(f"{path} is there already, and is not written over: take another name")
     if code == errno.ENOENT:
-        return _says(f"there is no folder {path.absolute().parent}")
+        return _says(f"there is no folder for {path}")
     if code == errno.EISDIR:
         return _says(f"{path} is a folder: name a file in it")
     if code in (errno.EACCES, errno.EPERM, errno.EROFS):

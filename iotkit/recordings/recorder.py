@@ -65,6 +65,10 @@ class Log(Recording):
             self._raised = True
             raise self.error
 
+    def wait(self) -> None:
+        """Return when it has ended."""
+        self._thread.join()
+
     def __enter__(self) -> Self:
         return self
 

@@ -2,6 +2,7 @@
 
 import { make, makeNote } from "./dom.js";
 import { makeAction } from "./actions.js";
+import { makeRecorder } from "./record.js";
 import { makeReading, makeSetting } from "./settings.js";
 import { comeBack, filledTable, keepSaved } from "./saved.js";
 import { makeStop, stopOnEscape } from "./stop.js";
@@ -36,10 +37,11 @@ export default {
     let visible = false;
     const paint = () => {
       asked = 0;
-      const { entries, state } = news;
+      const { entries, state, recording } = news;
       news = {};
       for (const [name, entry] of Object.entries(entries ?? {})) panel.rows.get(name)?.hear(entry);
       if (state?.is) panel.showState(state);
+      if (recording) panel.recorder?.hear(recording);
     };
     const hear = (more) => {
       for (const part in more) news[part] = { ...news[part], ...more[part] };
@@ -99,6 +101,8 @@ function makePanel(spec, talk) {
     ...short.map((one) => one.note.element),
     wide.length && make("div", { class: "iotkit-wide" }, ...wide.flatMap((one) => [one.element, one.note.element])),
   );
+  const recorder = spec.record && makeRecorder(talk);
+  if (recorder) body.append(recorder.element);
   const element = make(
     "section",
     { class: "iotkit iotkit-panel", tabindex: stop && "-1", "aria-label": `The device ${spec.name}` },
@@ -126,7 +130,7 @@ function makePanel(spec, talk) {
     if (state.why) why.show(state.why);
     else why.hide();
   };
-  return { element, rows, showState };
+  return { element, rows, recorder, showState };
 }
 
 function addGroup(body, title, ...parts) {

@@ -6,6 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 import ipywidgets
@@ -140,6 +141,11 @@ class View:
         parts = [m["news"].get(self.widget.key, {}).get("entries", {}) for m in self.news]
         return {name: entry for part in parts for name, entry in part.items()}
 
+    def recording(self) -> dict[str, Any]:
+        """Return what was heard last of the recording."""
+        parts = [m["news"].get(self.widget.key, {}).get("recording", {}) for m in self.news]
+        return next((part for part in reversed(parts) if part), {})
+
     def state(self) -> str:
         parts = [m["news"].get(self.widget.key, {}).get("state", {}) for m in self.news]
         return next((str(part["is"]) for part in reversed(parts) if part), "")
@@ -162,7 +168,12 @@ def test_the_modules_join_to_one_without_imports() -> None:
 @pytest.mark.parametrize(
     "names",
     [
-        ["dom", "talk", "stop", "fields", "faces", "settings", "actions", "saved", "panel"],
+        [
+            *("dom", "talk", "stop", "fields", "faces", "settings", "actions"),
+            "record",
+            "saved",
+            "panel",
+        ],
         ["dom", "talk", "saved", "pad"],
         list(assets.PLOT),
     ],
@@ -367,6 +378,53 @@ def test_a_function_that_takes_long_holds_up_nothing(lamp: Lamp, device: Device)
     assert view.answer(1) is None
     lamp.go.set()
     until(lambda: view.answer(1))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory of the test's own."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_record_button_records_until_it_is_pressed_again_in_whatever_panel(
+    lamp: Lamp, device: Device, folder: Path
+) -> None:
+    one, other = View(Panel(device), "one"), View(Panel(device), "other")
+    one.say(visible=True)
+    assert one.ask(record=True)["result"] is None
+    (path,) = folder.glob("lamp-*.jsonl")
+    until(lambda: one.recording())
+    assert one.recording() == {"on": True, "file": path.name, "error": ""}
+    assert one.ask(2, record=True)["result"] is None  # a second click, or another browser's
+    lamp.bright = 99
+    other.ask(record=False)
+    until(lambda: not one.recording()["on"])
+    assert 99 in [value for _, name, value in iotkit.recording(path) if name == "bright"]
+    assert list(folder.iterdir()) == [path]
+
+
+def test_a_panel_that_comes_later_shows_what_is_recorded(device: Device, folder: Path) -> None:
+    View(Panel(device)).ask(record=True)
+    later = View(Panel(device), "later")
+    later.say(visible=True)
+    until(lambda: later.recording().get("on"))
+    device.close()
+    until(lambda: not later.recording()["on"])
+
+
+def test_a_recording_that_can_not_be_is_answered_in_words(
+    device: Device, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = View(Panel(device))
+    nowhere = folder / "nowhere"
+    nowhere.mkdir()
+    monkeypatch.chdir(nowhere)
+    nowhere.rmdir()
+    assert "there is no folder for lamp" in view.ask(record=True)["error"]
+    assert view.ask(2, record=False)["result"] is None
+    assert view.recording() == {}
+    monkeypatch.chdir(folder)
 
 
 @pytest.mark.parametrize(
