@@ -27,7 +27,7 @@ class Weather(Device):
 
     @property
     def temperature(self) -> float:
-        """On the window sill [-20..60 C]"""
+        """On the window sill [-20..60 °C]"""
         wander = _wave(self._age(), 11, 0.5) + _wave(self._age(), 3.7, 0.2)
         return round(MILD + wander + self._warm(), 1)
 
