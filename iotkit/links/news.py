@@ -7,6 +7,7 @@ device itself is asked once for each name, however many follow it.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -61,7 +62,7 @@ class Following:
         self._waiting: deque[tuple[Change, float]] = deque(maxlen=MAX_WAITING)
         self._calling = False  # somebody calls `heard` just now
         self._told: list[Change] = []  # the last one, if any
-        self._told_at = -1e9
+        self._told_at = -math.inf
         self._last = 0  # the number of the last news that came
         self._newest: tuple[Change, float] | None = None  # what waits for its time
         self._over = False
@@ -117,9 +118,9 @@ class Following:
         self._pass_on(soon=soon)
 
     def forget(self) -> None:
-        """Take the next news for new even if it is the same."""
+        """Take the next news for new even if it is the same, and pass it on at once."""
         with self._lock:
-            self._told = []
+            self._told, self._told_at = [], -math.inf
 
     def _due(self) -> None:
         with self._lock:
