@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from html import escape
 from typing import Any
 
@@ -42,8 +42,8 @@ def given(member: Attribute | Argument, raw: Any) -> Any:
         raise BadValue(f"{member.name}: {error}") from None
 
 
-def snapshot(link: Link, values: Mapping[str, Value]) -> str:
-    """Return the device as HTML, for a notebook opened without a kernel.
+def snapshot(link: Link, values: Mapping[str, Value], names: Collection[str] = ()) -> str:
+    """Return the device, or these of its attributes, as HTML for a notebook without a kernel.
 
     The device's own texts are inside <code>, which no notebook typesets as a formula. The
     browser puts later values into the second column when a notebook is saved.
@@ -54,10 +54,12 @@ def snapshot(link: Link, values: Mapping[str, Value]) -> str:
         f'<td style="text-align:right">{_code(_shown(values.get(a.name)))}</td>'
         f"<td>{_code(a.limits.unit) if a.limits.unit else ''}</td></tr>"
         for a in known.attributes.values()
+        if not names or a.name in names
     ]
     rows += [
         f'<tr><td>{_code(f"{f.name}()")}</td><td colspan="2"></td></tr>'
         for f in known.functions.values()
+        if not names
     ]
     head = f'<tr><th colspan="3" style="text-align:left">{_code(known.id)}</th></tr>'
     return f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"

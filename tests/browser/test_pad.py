@@ -176,7 +176,7 @@ def test_it_sends_the_newest_and_no_flood(lab: Lab, field: Locator) -> None:
     lab.page.mouse.up()
     lab.until(RESTS, "True")
     times = [at for at, *_ in told(lab)[:-1]]
-    assert len(times) > 10
+    assert len(times) > 2
     assert (len(times) - 1) / (times[-1] - times[0]) < 35
 
 

@@ -20,7 +20,7 @@ from iotkit.errors import IotkitError, UnknownName
 from iotkit.links.local import LocalLink
 from iotkit.server import serve
 from iotkit.transports.pty import Pty
-from iotkit_widgets import Pad, Panel, Shelf, assets, control, hub, panel, shelf
+from iotkit_widgets import Map, Pad, Panel, Shelf, assets, control, hub, panel, shelf
 from iotkit_widgets.hub import Hub
 from iotkit_widgets.line import Line
 
@@ -159,7 +159,7 @@ def threads(name: str) -> list[threading.Thread]:
 
 
 def test_the_modules_join_to_one_without_imports() -> None:
-    for widget in (Panel, Line, Pad):
+    for widget in (Panel, Line, Pad, Map):
         text = str(widget._esm)
         assert not re.search(r"^import\b", text, re.MULTILINE)
         assert re.findall(r"^export.*", text, re.MULTILINE) == ["export default {"]
@@ -176,6 +176,7 @@ def test_the_modules_join_to_one_without_imports() -> None:
         ],
         ["dom", "talk", "saved", "pad"],
         list(assets.PLOT),
+        ["dom", "talk", "saved", "map"],
     ],
 )
 def test_modules_import_only_what_stands_before_them_and_share_no_name(names: list[str]) -> None:

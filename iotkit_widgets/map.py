@@ -1,0 +1,142 @@
+"""Where a robot is on its table, drawn live, as one widget."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import wait
+from typing import Any
+
+import traitlets
+
+from iotkit.device import Device, link_of
+from iotkit.errors import BadType, UnknownName
+from iotkit.links import Change, Following, Link
+from iotkit.types import Value
+
+from .assets import STYLE, joined
+from .hub import Hub
+from .spec import snapshot
+from .talk import Talking
+
+EXPIRY = 25.0  # seconds after which a view that says nothing is gone; it speaks every 10
+READ_LIMIT = 0.5  # seconds that the values may take to be read for the table in a notebook
+
+_PLACE = ("x", "y")
+_HEADING = "heading"
+
+
+class Map(Talking):
+    """A robot on its table, live: `Map(robot)`.
+
+    The robot tells where it is by its attributes `x` and `y`, whose limits are the table's edges,
+    and where it looks by `heading`, if it has that: in degrees, anticlockwise, 0 is to the right.
+    It is followed as long as the map can be seen somewhere. `close()` ends it; the device stays
+    open. Raises UnknownName and BadType for a robot that doesn't tell.
+    """
+
+    _esm = joined("dom", "talk", "saved", "map")
+    _css = STYLE
+    spec = traitlets.Dict().tag(sync=True)
+    key = traitlets.Unicode().tag(sync=True)
+    hub = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, device: Device, **kwargs: Any) -> None:
+        if not isinstance(device, Device):
+            raise BadType(
+                "a map needs a device as iotkit.connect() returns it, "
+                f"not the {type(device).__name__} {device!r}"
+            )
+        self._link = link_of(device)
+        spec = _spec(self._link)
+        self._names = [name for name in (*_PLACE, _HEADING) if name in spec]
+        self._lock = threading.RLock()
+        self._news: dict[str, dict[str, Any]] = {}  # of each attribute, what was heard last
+        self._views: dict[str, float] = {}  # those that can be seen, and until when that counts
+        self._following: list[Following] = []
+        self._hub = Hub.get()
+        super().__init__(spec=spec, key=f"map {id(self):x}", hub=self._hub.model_id, **kwargs)
+
+    def close(self) -> None:
+        """End it, here and in every browser; a second time does nothing."""
+        if hasattr(self, "_following"):
+            with self._lock:
+                self._views.clear()
+            self._follow()
+            self.layout.close()  # which ipywidgets leaves open
+        super().close()
+
+    def sweep(self) -> None:
+        """Forget the views that have gone without a word."""
+        now = time.monotonic()
+        with self._lock:
+            self._views = {view: until for view, until in self._views.items() if until > now}
+        self._follow()
+
+    def said(self, content: Any) -> None:
+        """Note whether a view can be seen; see Talking.said."""
+        match content:
+            case {"view": str(view), "visible": bool(visible)}:
+                with self._lock:
+                    known = view in self._views
+                    if visible and self.comm is not None:
+                        self._views[view] = time.monotonic() + EXPIRY
+                    else:
+                        self._views.pop(view, None)
+                    news = dict(self._news)
+                self._follow()
+                if visible and not known:
+                    self._hub.publish(self.key, "news", news)
+
+    def __repr__(self) -> str:
+        return f"<map of {self._link.description.id} on {self._link.target}>"
+
+    def _follow(self) -> None:
+        """Follow the robot if somebody can see the map, else not."""
+        with self._lock:
+            if bool(self._views) == bool(self._following):
+                return
+            if self._views:
+                self._hub.join(self)
+                self._following = [self._link.follow(name, self._heard) for name in self._names]
+                return
+            ended, self._following = self._following, []
+            self._hub.leave(self)
+        for following in ended:
+            following.close()
+
+    def _heard(self, name: str, change: Change, at: float) -> None:  # noqa: ARG002 - as all Heard
+        news = {"error": str(change)} if isinstance(change, Exception) else {"value": change}
+        with self._lock:
+            self._news[name] = news
+        self._hub.publish(self.key, "news", {name: news})
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
+        asked = {name: self._link.get(name, background=True) for name in self._names}
+        wait(asked.values(), READ_LIMIT)
+        values: dict[str, Value] = {
+            name: future.result()
+            for name, future in asked.items()
+            if future.done() and not future.exception()
+        }
+        html = snapshot(self._link, values, self._names)
+        return {**data, "text/plain": repr(self), "text/html": html}, metadata
+
+
+def _spec(link: Link) -> dict[str, Any]:
+    """Return what the browser is told of the table; raises UnknownName and BadType."""
+    known = link.description
+    spec: dict[str, Any] = {"name": known.id}
+    for name in _PLACE:
+        attribute = known.attributes.get(name)
+        if attribute is None:
+            raise UnknownName(f"a map needs attributes x and y, and {known.id} has no {name}")
+        limits = attribute.limits
+        if limits.minimum is None or limits.maximum is None:
+            raise BadType(f"a map needs limits of {name}, as in [0..200 cm], for the table's edges")
+        spec[name] = {"min": limits.minimum, "max": limits.maximum, "unit": limits.unit}
+    heading = known.attributes.get(_HEADING)
+    if heading is not None and heading.type.is_number:
+        spec[_HEADING] = {"unit": heading.limits.unit}
+    return {**spec, "table": snapshot(link, {}, list(spec))}
