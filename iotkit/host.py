@@ -28,6 +28,9 @@ gives limits and units.
 Who follows the lamp hears at once when its code sets `self.brightness`, or raises the event by
 `self.touched(2)`. A property is read again and again while somebody follows it, and at once after
 `self.changed("temperature")`.
+
+A robot stops by itself when its host falls silent: `class Robot(Device, deadman_ms=500)` with a
+method `on_silence(self)`.
 """
 
 from __future__ import annotations
@@ -40,6 +43,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_origin
 
+from .deadman import Deadman
 from .description import Argument, Attribute, Description, Event, Function
 from .errors import DeviceError, IotkitError, UnknownName, did_you_mean
 from .links import Change
@@ -49,6 +53,7 @@ from .transports import Transport
 from .types import Type, Value
 
 _TYPES = {int: Type.INT, float: Type.FLOAT, bool: Type.BOOL, str: Type.STR, Any: Type.ANY}
+LONGEST_DEADMAN = 65535  # ms, as in the Arduino library
 _hosting = threading.Lock()  # who may change whom a device is served by
 _log = logging.getLogger(__name__)
 
@@ -84,8 +89,10 @@ class Device:
     """The base class of devices written in Python.
 
     The device's plain id is the class's name in lower case, or what `class X(Device, id="…")`
-    says; `specifier` tells this very one from others of its class. A class whose attributes
-    or functions have no usable name or type hint raises TypeError when it is defined.
+    says; `specifier` tells this very one from others of its class. With `deadman_ms=500`,
+    `on_silence` is called when a host on a line has sent no good command for so long. A class
+    whose attributes or functions have no usable name or type hint raises TypeError when it is
+    defined.
 
     Attributes are read and set one at a time. Functions may run side by side, each in a
     thread of its own, where the way to the device allows it.
@@ -97,11 +104,21 @@ class Device:
     _plain: ClassVar[frozenset[str]] = frozenset()
     _hosts: tuple[Hosted, ...] = ()  # who serve it now
 
-    def __init_subclass__(cls, id: str = "") -> None:  # noqa: A002
+    def __init_subclass__(cls, id: str = "", deadman_ms: int | None = None) -> None:  # noqa: A002
         super().__init_subclass__()
+        if deadman_ms is None:  # a base class's goes on
+            inherited = getattr(cls, "_description", None)
+            deadman_ms = inherited.deadman_ms if inherited else 0
+        if isinstance(deadman_ms, bool) or not 0 <= deadman_ms <= LONGEST_DEADMAN:
+            raise TypeError(f"{cls.__name__}: deadman_ms is a time from 1 to {LONGEST_DEADMAN} ms")
         attributes, functions, events = list(_attributes(cls)), list(_functions(cls)), _events(cls)
         known = Description.of(
-            id or cls.__name__.strip("_").lower(), attributes, functions, events, help=_text(cls)
+            id or cls.__name__.strip("_").lower(),
+            attributes,
+            functions,
+            events,
+            help=_text(cls),
+            deadman_ms=deadman_ms,
         )
         names = (
             [a.name for a in attributes] + [f.name for f in functions] + [e.name for e in events]
@@ -131,6 +148,13 @@ class Device:
         for hosted in self._hosts:
             hosted.changed(name)
 
+    def on_silence(self) -> None:
+        """Stop what moves: no host on a line has sent a good command for `deadman_ms`.
+
+        Called once, in a thread of its own, and not again before the next good command. A program
+        in this very process has no line that can fall silent.
+        """
+
     def on_close(self) -> None:
         """Do what is to be done when the device is let go of: stop motors, end waits."""
 
@@ -144,6 +168,9 @@ class Hosted:
         self._link: LocalLink | None = None
         self._faults: dict[str, str] = {}  # what fails again and again is in the log once
         self.rename(device.specifier)
+        self._deadman: Deadman | None = None
+        if milliseconds := self.description.deadman_ms:
+            self._deadman = Deadman(self.description.id, milliseconds / 1000, device.on_silence)
 
     def rename(self, specifier: str) -> None:
         """Have this specifier from now on, until the program ends; BadValue for a bad one."""
@@ -182,6 +209,11 @@ class Hosted:
         with _hosting:
             self._device._hosts = (*self._device._hosts, self)
 
+    def feed(self) -> None:
+        """Note that a host on a line has sent a good command, for the deadman."""
+        if self._deadman is not None:
+            self._deadman.feed()
+
     def pushes(self, name: str) -> bool:
         """Whether the device tells of each change of the attribute by itself."""
         return name in self._device._plain
@@ -210,6 +242,8 @@ class Hosted:
         """Let the device end what is still going on."""
         with _hosting:
             self._device._hosts = tuple(one for one in self._device._hosts if one is not self)
+        if self._deadman is not None:
+            self._deadman.close()
         try:
             self._device.on_close()
         except Exception:

@@ -61,6 +61,7 @@ class _Offer:
         self._following: dict[str, Following] = {}
         self._wanted: dict[str, Watch] = {}  # by attribute; what an earlier one tells is late
         self._over = False
+        self._fed = 0  # good commands that the link was told of
 
     def run(self) -> None:
         """Answer until the transport is closed."""
@@ -176,6 +177,9 @@ class _Offer:
             self._begin_if_heard()
 
     def _send(self) -> None:
+        if self._end.good_commands != self._fed:
+            self._fed = self._end.good_commands
+            self._link.feed()
         if data := self._end.data_to_send():
             self._transport.write(data)
 

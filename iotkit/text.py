@@ -27,7 +27,7 @@ def columns(rows: Iterable[Sequence[str]], indent: str = "") -> str:
 
 
 def described(known: Description) -> str:
-    """Return all attributes and functions of a device with their help, in its order."""
+    """Return all attributes, functions and events of a device with their help, in its order."""
     parts = []
     if known.attributes:
         rows = [(a.name, str(a.type), a.help) for a in known.attributes.values()]
@@ -35,10 +35,13 @@ def described(known: Description) -> str:
     if known.functions:
         calls = [(called(f), f.help) for f in known.functions.values()]
         parts.append("Functions\n" + columns(calls, "  "))
+    if known.events:
+        raised = [(e.signature, e.help) for e in known.events.values()]
+        parts.append("Events\n" + columns(raised, "  "))
     members: list[Attribute | Function] = [*known.attributes.values(), *known.functions.values()]
     if odd := [(m.name, m.help[m.help.rindex("[") :]) for m in members if _odd(m)]:
         parts.append("Brackets that are just text, and set no limits\n" + columns(odd, "  "))
-    return "\n\n".join(parts) or "It has neither attributes nor functions."
+    return "\n\n".join(parts) or "It has neither attributes nor functions nor events."
 
 
 def _odd(member: Attribute | Function) -> bool:

@@ -17,6 +17,7 @@ from .serve import serve
 from .shell import shell
 from .simulate import simulate
 from .values import call, devices, get, info, set_
+from .watch import watch
 
 INTERRUPTED = 130  # the exit code that shells give a program which Ctrl-C ended
 
@@ -47,7 +48,7 @@ def _iotkit() -> None:
     """
 
 
-for _command in (lab, devices, info, get, set_, call, shell, serve, simulate):
+for _command in (lab, devices, info, get, set_, call, watch, shell, serve, simulate):
     _iotkit.add_command(_command)
 
 

@@ -122,6 +122,9 @@ class Link(ABC):
         event = name in self.description.events and name not in self.description.attributes
         return self.newsroom.follow(name, heard, period, event=event)
 
+    def feed(self) -> None:  # noqa: B027 - most have nothing to do
+        """Note that a host which is offered the device has sent a good command, for its deadman."""
+
     @property
     @abstractmethod
     def closed(self) -> bool:

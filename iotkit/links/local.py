@@ -50,6 +50,9 @@ class Hosted(Protocol):
     def listen(self, link: LocalLink) -> None:
         """Tell the link's newsroom of events and changes from now on."""
 
+    def feed(self) -> None:
+        """Note that a host on a line has sent a good command, for the deadman."""
+
     def close(self) -> None:
         """End what is still going on."""
 
@@ -123,6 +126,10 @@ class LocalLink(Link):
         except Exception as error:
             done.set_exception(error)
         return done
+
+    def feed(self) -> None:
+        """Note that a host is there; see Link.feed."""
+        self._hosted.feed()
 
     @property
     def closed(self) -> bool:

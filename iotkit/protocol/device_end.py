@@ -94,11 +94,13 @@ class DeviceEnd:
     It knows its description, and answers all but values itself. A request in a plain line
     holds up the plain lines behind it until it is answered; framed ones are handed out as they
     come, and may be answered in any order. `version` 1 is what original boards speak.
-    `description` may be replaced at any time, as when the device is renamed.
+    `description` may be replaced at any time, as when the device is renamed. `good_commands`
+    counts those that have been answered without an error, for a deadman.
     """
 
     def __init__(self, description: Description, version: int = 2) -> None:
         self.description = description
+        self.good_commands = 0
         self._version = version
         self._lines = Lines(CANCEL if version >= 2 else b"")
         self._received: deque[tuple[bytes, bool]] = deque()
@@ -112,6 +114,7 @@ class DeviceEnd:
     def start(self) -> None:
         """Say that the device is ready, as boards do when they are switched on."""
         self._send(None, 200, *self._ready())
+        self.good_commands = 0  # that was none
 
     def receive(self, data: bytes) -> None:
         """Take in what came from the host."""
@@ -178,6 +181,7 @@ class DeviceEnd:
         self._send(request.tag, status, message, data)
 
     def _send(self, tag: str | None, status: int, message: str, data: str) -> None:
+        self.good_commands += 200 <= status < 300
         message = _BREAKS.sub(" ", message).replace(":", " ")
         line = f"{status}:{message}:{_BREAKS.sub(' ', data)}"
         self._out += frame(tag, line) if tag else f"{line}\r\n".encode("utf-8", "replace")

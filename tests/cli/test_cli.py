@@ -12,6 +12,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,6 +30,8 @@ from iotkit import cli, connect, discovery
 from iotkit.cli.lab import FIRST, copy_notebooks
 from iotkit.cli.prompt import DeviceCompleter
 from iotkit.cli.typed import description
+from iotkit.host import Device, event, run
+from iotkit.transports.tcp import Tcp
 
 TINY, ROBOT = "sim:testhosttiny", "sim:sumobot"
 
@@ -264,6 +267,114 @@ def test_info_tells_all_about_a_device():
 def test_info_as_json_is_the_devices_own_description():
     with connect(TINY) as device:
         assert json.loads(output_of("info", "--json", TINY)) == device.devinfo
+
+
+# Watching
+
+
+class Bumper(Device):
+    """Something that happens by itself."""
+
+    count: int = 0
+    word: str = "a\x1b[31mred"
+
+    @property
+    def broken(self) -> int:
+        """Never there"""
+        raise RuntimeError("the wire is loose")
+
+    @event
+    def bump(self, side: str) -> None:
+        """Hit something"""
+
+    @event
+    def lap(self) -> None:
+        """Once round"""
+
+
+@contextmanager
+def bumping():
+    """Give a Bumper on a TCP port, for one host: the target, the device, and the connection."""
+    bumper = Bumper()
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        connections = []
+
+        def be() -> None:
+            connections.append(Tcp(server.accept()[0], "host"))
+            run(bumper, connections[0])
+
+        running = pool.submit(be)
+        try:
+            yield f"socket://127.0.0.1:{server.getsockname()[1]}", bumper, connections
+        finally:
+            for connection in connections:
+                connection.close()
+            running.result(PATIENCE)
+
+
+def test_info_lists_events():
+    with bumping() as (target, _, _):
+        shown = output_of("info", target)
+    assert "\n\nEvents\n  bump side:str  Hit something\n  lap            Once round\n" in shown
+
+
+@contextmanager
+def watching(*args: str):
+    """Run `iotkit watch` on a simulated robot; give it, its lines, and the robot."""
+    with (
+        started("simulate", "sumobot", "--tcp", "0") as start,
+        running("watch", start["target"], *args) as process,
+        connect(start["target"]) as robot,
+    ):
+        yield process, robot
+
+
+def test_watch_prints_each_change_with_time_and_name_until_ctrl_c():
+    with watching("speed", "led") as (process, robot):
+        lines = sorted(process.stdout.readline().split()[1:] for _ in range(2))
+        assert lines == [["led", "False"], ["speed", "50"]]
+        robot.speed = 70
+        line = process.stdout.readline()
+        assert re.fullmatch(r"\d\d:\d\d:\d\d\.\d\d\d  speed  70\n", line)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 130
+        assert process.stdout.read() + process.stderr.read() == ""
+
+
+def test_watch_as_json_is_a_line_for_each_change():
+    with watching("speed", "--json") as (process, robot):
+        before = time.time()
+        first = json.loads(process.stdout.readline())
+        assert (first["name"], first["value"]) == ("speed", 50)
+        robot.speed = 70
+        then = json.loads(process.stdout.readline())
+        assert (then["name"], then["value"]) == ("speed", 70)
+        assert before - PATIENCE < first["time"] <= then["time"] <= time.time()
+
+
+def test_watch_without_names_prints_all_there_is_and_ends_when_the_device_does():
+    with bumping() as (target, bumper, connections), running("watch", target) as process:
+
+        def line() -> str:
+            return " ".join(process.stdout.readline().split()[1:])
+
+        assert {line(), line()} == {"count 0", r"word a\x1b[31mred"}
+        assert process.stderr.readline() == "broken: broken failed: the wire is loose\n"
+        bumper.count = 1
+        assert line() == "count 1"
+        bumper.bump("left")
+        bumper.lap()
+        assert [line(), line()] == ["bump left", "lap"]
+        connections[0].close()
+        assert process.wait(PATIENCE) == 1
+        assert "ended the connection" in process.stderr.read()
+
+
+def test_watching_what_is_not_there_is_one_sentence():
+    assert complaint_of("watch", ROBOT, "sped") == (
+        "sumobot tells nothing of 'sped', did you mean 'speed'?"
+    )
+    assert "tells nothing of 'stop'" in complaint_of("watch", ROBOT, "stop")
 
 
 def test_ctrl_c_ends_a_waiting_command_quietly():

@@ -7,10 +7,31 @@ from pathlib import Path
 
 import pytest
 
-from iotkit.description import MAX_HELP, MAX_NAMES, V1_BUILTINS, Attribute, Description
+from iotkit.description import (
+    MAX_HELP,
+    MAX_NAMES,
+    V1_BUILTINS,
+    Argument,
+    Attribute,
+    Description,
+    Event,
+)
 from iotkit.links import CALL_TIMEOUT, TIMEOUT
 from iotkit.links.serial import TRIES
-from iotkit.protocol import MAX_LINE, RATES, DeviceEnd, Get, described
+from iotkit.protocol import (
+    EVENT_NEWS,
+    MAX_LINE,
+    NO_NEWS,
+    RATES,
+    VALUE_NEWS,
+    DeviceEnd,
+    Get,
+    HostEnd,
+    News,
+    Watch,
+    described,
+)
+from iotkit.protocol.frames import frame
 from iotkit.protocol.host_end import MAX_V1_COMMAND
 from iotkit.types import MAX_UNIT, NO_LIMITS, Limits, Type
 
@@ -71,6 +92,53 @@ def test_the_example_of_a_description_is_read_as_the_page_says():
     assert robot.attributes["speed"].limits == Limits(0, 255)
     assert robot.functions["forward"].args[0].limits == Limits(0, 5000, unit="ms")
     assert list(robot.events) == ["bump"]
+
+
+def news_on_the_page():
+    """Return the lines of status 103 to 105 that the page quotes."""
+    return re.findall(r"`(10[345]:[^`]*)`", PROSE)
+
+
+def test_the_news_on_the_page_is_what_a_device_says():
+    speed = Attribute("speed", Type.INT)
+    bump, lap = Event("bump", Argument("side", Type.STR)), Event("lap")
+    end = DeviceEnd(Description.of("robot", [speed], [], [bump, lap]))
+    watch, stop = re.findall(r"`(watch speed [0-9]+)`", PROSE)
+    end.receive(f"{watch}\n".encode())
+    assert end.next_request() == Watch(speed, 200)
+    assert end.data_to_send() == b"200:Success:-\r\n"
+    end.news(speed, 80)
+    end.raised(bump, "left")
+    end.raised(lap, None)
+    end.no_news(speed, 504, "the robot does not answer")
+    assert end.data_to_send().decode().splitlines() == news_on_the_page()
+    end.receive(f"{stop}\n".encode())
+    assert end.next_request() == Watch(speed, 0)
+
+
+def test_the_news_on_the_page_is_understood():
+    host = HostEnd()
+    for line in news_on_the_page():
+        (news,) = host.receive(f"{line}\r\n".encode())
+        assert isinstance(news, News)
+        assert news.status in (VALUE_NEWS, EVENT_NEWS, NO_NEWS)
+
+
+def test_the_refusal_on_the_page_has_iotkit_ask_again_and_again():
+    (refusal,) = re.findall(r"`(503:[^`]*)`", PROSE)
+    host = HostEnd()
+    host.use_frames()
+    _, asked = host.ask("watch speed 200")
+    (reply,) = host.receive(frame(asked.decode()[1], refusal))
+    assert (reply.status, reply.message) == (503, "Too many watches")
+
+
+def test_a_plain_devinfo_forgets_what_was_watched_as_the_page_says():
+    assert "asks for `devinfo` in a plain line has just come" in PROSE
+    end = DeviceEnd(ROBOT)
+    end.receive(b"watch ratio 1\ndevinfo\n")
+    assert end.next_request().milliseconds == 1
+    assert end.next_request().milliseconds == 0
 
 
 def test_every_command_has_its_row():

@@ -586,3 +586,115 @@ def test_many_threads_that_set_a_value_leave_all_with_the_last_one(counting):
         thread.join(SOON)
     for heard in many:
         heard.wait_last(count=device.count)
+
+
+# The deadman
+
+DEADMAN_MS = 100
+
+
+class Driven(Device, deadman_ms=DEADMAN_MS):
+    """Stops when nobody speaks to it."""
+
+    speed: int = 0
+
+    def __init__(self) -> None:
+        self.silences = 0
+        self.silent = threading.Event()
+
+    def on_silence(self) -> None:
+        self.silences += 1
+        self.silent.set()
+
+
+@pytest.fixture
+def driven():
+    """A device on a line that nobody has spoken on, and the host's end of that."""
+    device = Driven()
+    here, there = pair()
+    board = threading.Thread(target=run, args=(device, there))
+    board.start()
+    yield device, here
+    here.close()
+    board.join(SOON)
+
+
+@pytest.mark.parametrize("command", ["ping", "set speed 5", "get speed"])
+def test_silence_after_a_good_command_is_told_once(driven, command):
+    device, line = driven
+    line.write(f"{command}\n".encode())
+    assert device.silent.wait(SOON)
+    time.sleep(3 * DEADMAN_MS / 1000)
+    assert device.silences == 1
+    device.silent.clear()
+    line.write(b"ping\n")
+    assert device.silent.wait(SOON)
+    assert device.silences == 2
+
+
+def test_what_is_no_good_command_does_not_keep_it_going(driven):
+    device, line = driven
+    line.write(b"ping\n")
+    while not device.silent.wait(0.01):
+        line.write(b"rubbish\n$arubbish*0000\nset speed x\nget nothing\n")
+
+
+def test_without_any_good_command_there_is_no_silence(driven):
+    device, line = driven
+    line.write(b"rubbish\n")
+    time.sleep(3 * DEADMAN_MS / 1000)
+    assert device.silences == 0
+
+
+def test_a_device_that_iotkit_holds_is_not_silent():
+    class Patient(Driven, deadman_ms=1000):
+        pass
+
+    with wired(patient := Patient()) as (robot, _):
+        robot.speed = 5
+        time.sleep(2)
+        assert patient.silences == 0
+
+
+def test_a_program_in_the_same_process_is_never_silent():
+    device = Driven()
+    with iotkit.connect(device) as robot:
+        robot.speed = 5
+        time.sleep(3 * DEADMAN_MS / 1000)
+        assert device.silences == 0
+
+
+def test_there_is_no_silence_after_the_end(driven):
+    device, line = driven
+    line.write(b"ping\n")
+    line.close()
+    time.sleep(3 * DEADMAN_MS / 1000)
+    assert device.silences == 0
+
+
+def test_a_fault_in_on_silence_is_in_the_log(driven, caplog):
+    device, line = driven
+
+    def fail():
+        device.silent.set()
+        raise RuntimeError("can't stop")
+
+    device._hosts[0]._deadman._silent = fail
+    line.write(b"ping\n")
+    assert device.silent.wait(SOON)
+    while "on_silence() of driven failed" not in caplog.text:
+        time.sleep(0.005)
+
+
+def test_the_deadman_is_part_of_the_description_and_is_inherited():
+    class Small(Driven):
+        pass
+
+    assert described(Driven).deadman_ms == described(Small).deadman_ms == DEADMAN_MS
+    assert described(Lamp).deadman_ms == 0
+
+
+@pytest.mark.parametrize("time_", [-1, 65536, True])
+def test_a_deadman_that_is_no_time_is_an_error_at_once(time_):
+    with pytest.raises(TypeError, match="deadman_ms is a time from 1 to 65535 ms"):
+        type("Bad", (Device,), {}, deadman_ms=time_)

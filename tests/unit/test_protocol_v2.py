@@ -17,6 +17,7 @@ from iotkit.protocol import (
     News,
     Rename,
     Reply,
+    Watch,
     described,
     dialect,
     fingerprint,
@@ -334,3 +335,151 @@ def test_the_fingerprint_changes_with_the_description_and_not_with_the_specifier
     )
     assert fingerprint(other) == fingerprint(ROBOT)
     assert fingerprint(Description.of("robot", ROBOT.attributes.values())) != fingerprint(ROBOT)
+
+
+# News, at the device's end
+
+
+def talk(end, *lines):
+    """Return what the device answers and what it is to do."""
+    end.receive(
+        b"".join(line if isinstance(line, bytes) else f"{line}\n".encode() for line in lines)
+    )
+    requests = []
+    while request := end.next_request():
+        requests.append(request)
+    return end.data_to_send(), requests
+
+
+SPEED, GEAR = ROBOT.attributes["speed"], ROBOT.attributes["gear"]
+
+
+def test_a_watch_is_answered_and_handed_out():
+    end = DeviceEnd(ROBOT)
+    answer, requests = talk(end, frame("a", "watch speed 200"))
+    assert answer == frame("a", "200:Success:-")
+    assert requests == [Watch(SPEED, 200, tag="a")]
+    end.news(SPEED, 81)
+    assert end.data_to_send() == frame("_", "103:speed:81")
+
+
+def test_a_watch_in_a_plain_line_brings_plain_news():
+    end = DeviceEnd(ROBOT)
+    answer, requests = talk(end, "watch speed 200", "watch gear 1")
+    assert answer == b"200:Success:-\r\n" * 2
+    assert requests == [Watch(SPEED, 200), Watch(GEAR, 1)]
+    end.news(SPEED, 81)
+    end.no_news(GEAR, 504, "the robot does not answer")
+    assert end.data_to_send() == b"103:speed:81\r\n105:gear:504 the robot does not answer\r\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        ("watch nothing 5", b"404:Attribute Not Found:-"),
+        ("watch stop 5", b"404:Attribute Not Found:-"),
+        ("watch speed x", b"400:Bad Value:"),
+        ("watch speed 65536", b"416:Out of range:0..65535"),
+        ("watch speed -1", b"416:Out of range:0..65535"),
+        ("watch speed", b"400:Fail:watch name:str ms:int ->"),
+    ],
+)
+def test_a_wrong_watch_is_refused_and_nothing_is_watched(line, answer):
+    end = DeviceEnd(ROBOT)
+    said, requests = talk(end, line)
+    assert said.startswith(answer)
+    assert requests == []
+    end.news(SPEED, 1)
+    assert end.data_to_send() == b""
+
+
+def test_what_is_watched_no_more_is_not_told():
+    end = DeviceEnd(ROBOT)
+    _, requests = talk(end, "watch speed 200", "watch speed 0")
+    assert [request.milliseconds for request in requests] == [200, 0]
+    end.news(SPEED, 81)
+    end.no_news(SPEED, 504, "no answer")
+    assert end.data_to_send() == b""
+
+
+def test_a_value_that_its_type_cannot_carry_is_told_as_a_fault():
+    end = DeviceEnd(ROBOT)
+    talk(end, "watch speed 200")
+    end.news(SPEED, "fast")
+    assert end.data_to_send().startswith(b"105:speed:500 ")
+
+
+def test_a_text_of_several_lines_is_news_in_one():
+    end = DeviceEnd(ROBOT)
+    talk(end, "watch gear 1")
+    end.news(GEAR, "one\r\ntwo")
+    assert end.data_to_send().count(b"\n") == 1
+
+
+def test_events_go_to_a_host_that_has_sent_a_frame_or_a_watch():
+    bump, lap = ROBOT.events["bump"], ROBOT.events["lap"]
+    end = DeviceEnd(ROBOT)
+    talk(end, "ping")
+    end.raised(lap, None)
+    assert end.data_to_send() == b""
+    talk(end, "watch speed 1")
+    end.raised(lap, None)
+    end.raised(bump, "left: 2")
+    assert end.data_to_send() == b"104:lap:-\r\n104:bump:left: 2\r\n"
+    talk(end, frame("a", "ping"))
+    end.raised(lap, None)
+    assert end.data_to_send() == frame("_", "104:lap:-")
+
+
+def test_a_new_host_hears_nothing_that_the_one_before_has_asked_for():
+    end = DeviceEnd(ROBOT)
+    talk(end, frame("a", "watch speed 1"), frame("b", "watch gear 1"))
+    answer, requests = talk(end, b"$half a fr\x18devinfo\n", "get speed")
+    assert answer.startswith(b"200:DEV READY iotoy/2")
+    assert requests[:2] == [Watch(SPEED, 0), Watch(GEAR, 0)]
+    assert isinstance(requests[2], Get)
+    end.news(SPEED, 1)
+    end.raised(ROBOT.events["lap"], None)
+    assert end.data_to_send() == b""
+
+
+def test_a_framed_devinfo_forgets_nothing():
+    end = DeviceEnd(ROBOT)
+    talk(end, frame("a", "watch speed 1"))
+    _, requests = talk(end, frame("b", "devinfo"))
+    assert requests == []
+    end.news(SPEED, 1)
+    assert end.data_to_send() == frame("_", "103:speed:1")
+
+
+def test_a_version_1_device_knows_no_watch():
+    answer, requests = talk(DeviceEnd(ROBOT, version=1), "watch speed 1")
+    assert answer.startswith(b"404:")
+    assert requests == []
+
+
+def test_good_commands_are_counted_and_what_is_unasked_is_not():
+    end = DeviceEnd(ROBOT)
+    end.start()
+    talk(end, "rubbish", frame("a", "set speed 999"), b"$aping*0000\n")
+    assert end.good_commands == 0
+    talk(end, "ping", frame("a", "watch speed 1"))
+    end.news(SPEED, 5)
+    end.raised(ROBOT.events["lap"], None)
+    assert end.good_commands == 2
+
+
+@given(st.lists(st.sampled_from(["watch speed 5", "watch speed 0", "devinfo", "watch gear 7"])))
+def test_what_is_told_is_what_is_watched(commands):
+    end = DeviceEnd(ROBOT)
+    watched = set()
+    for command in commands:
+        talk(end, command)
+        if command == "devinfo":
+            watched.clear()
+        else:
+            _, name, milliseconds = command.split()
+            (watched.discard if milliseconds == "0" else watched.add)(name)
+    for attribute, value in ((SPEED, 1), (GEAR, "slow")):
+        end.news(attribute, value)
+        assert bool(end.data_to_send()) == (attribute.name in watched)
