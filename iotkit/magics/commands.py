@@ -40,6 +40,7 @@ class IotkitMagics(Magics):
             "connect": self._connect,
             "simulate": self._simulate,
             "plot": self._plot,
+            "pad": self._pad,
             "serve": self._serve,
             "stop": self._stop,
             "disconnect": self._disconnect,
@@ -79,6 +80,7 @@ class IotkitMagics(Magics):
         %iotkit connect TARGET [as NAME]     make a device a variable
         %iotkit simulate WHICH [as NAME]     the same with a simulated one
         %iotkit plot NAME.ATTRIBUTE …        show a live chart
+        %iotkit pad NAME.FUNCTION            drive it by hand
         %iotkit serve NAME [--lan]           put it on the web
         %iotkit stop [NAME]                  stop what it does, or all
         %iotkit disconnect NAME              let go of it
@@ -157,6 +159,23 @@ class IotkitMagics(Magics):
         if not what:
             raise BadValue("say what to plot, as in: %iotkit plot robot.distance robot.speed")
         self._display.plot(*what)
+
+    def _pad(self, line: str) -> None:
+        """Show a pad to drive a device by hand.
+
+        %iotkit pad NAME.FUNCTION
+        %iotkit pad NAME.ATTRIBUTE NAME.ATTRIBUTE
+
+        As in %iotkit pad robot.drive, a function of two numbers, or %iotkit pad robot.turn
+        robot.speed, where robot is a variable: the first goes to the right, the second up. The pad
+        is held by mouse, finger or arrow keys, and goes back to zero when let go.
+        """
+        words = [word.partition(".") for word in line.split()]
+        if not words or len({name for name, _, _ in words}) != 1:
+            raise BadValue("say what to drive of one device, as in: %iotkit pad robot.drive")
+        name = words[0][0]
+        device = self._variables.connected(name, f"{name} = iotkit.connect({name})")
+        self._display.pad(device, *(member for _, _, member in words))
 
     def _serve(self, line: str) -> None:
         """Put a device on the web, so that other programs can use it.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from .. import host, sim
+from ..description import Attribute, Function
 from ..device import Device, link_of
 from ..errors import IotkitError
 from ..types import Type
@@ -34,7 +35,7 @@ class Completion:
         *before, typed = event.text_until_cursor.split(" ")
         known = len(typed) - len(event.symbol)
         words = [word for word in before[1:] if word]
-        if words[:1] == ["plot"] and "." in typed:
+        if words[:1] in (["plot"], ["pad"]) and "." in typed:
             return []  # IPython itself completes what is behind a variable
         return [c[known:] for c in self._candidates(words) if c.startswith(typed)]
 
@@ -47,19 +48,32 @@ class Completion:
             case ["simulate"]:
                 return sim.DEVICES
             case ["plot", *_]:
-                return self._attributes()
+                return self._members(_plottable)
+            case ["pad", *_]:
+                return self._members(_drivable)
             case ["serve" | "disconnect" | "stop"]:
                 kinds = (Device, host.Device)
                 return [n for n, v in self._shell.user_ns.items() if isinstance(v, kinds)]
         return []
 
-    def _attributes(self) -> Iterable[str]:
-        """Yield what can be plotted of the devices that are variables."""
+    def _members(self, usable: Callable[[Attribute | Function], bool]) -> Iterable[str]:
+        """Yield what is usable of the devices that are variables."""
         for name, value in self._shell.user_ns.items():
             if isinstance(value, Device) and not name.startswith("_"):
-                for attribute in link_of(value).description.attributes.values():
-                    if attribute.type.is_number or attribute.type is Type.BOOL:
-                        yield f"{name}.{attribute.name}"
+                known = link_of(value).description
+                members: dict[str, Attribute | Function] = {**known.attributes, **known.functions}
+                for member in filter(usable, members.values()):
+                    yield f"{name}.{member.name}"
+
+
+def _plottable(member: Attribute | Function) -> bool:
+    return isinstance(member, Attribute) and (member.type.is_number or member.type is Type.BOOL)
+
+
+def _drivable(member: Attribute | Function) -> bool:
+    if isinstance(member, Attribute):
+        return member.type.is_number and not member.read_only
+    return len(member.args) == 2 and all(a.type.is_number for a in member.args)
 
 
 def _targets() -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..device import Device
@@ -11,7 +12,7 @@ from ..plotting import plot
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from iotkit_widgets import Panel, Plot, Shelf
+    from iotkit_widgets import Pad, Panel, Plot, Shelf
 
 
 class Display:
@@ -20,7 +21,7 @@ class Display:
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
         self._shelf: Shelf | None = None
-        self._plots: list[Plot] = []
+        self._displayed: list[Plot | Pad] = []
         self._panels: dict[int, Panel] = {}  # by the id of the device, which the panel keeps alive
 
     def start(self) -> None:
@@ -42,22 +43,41 @@ class Display:
         display(self._shelf)
 
     def stop(self) -> None:
-        """Close the shelf, the panels and the plots; devices show as text again."""
+        """Close the shelf and all other widgets; devices show as text again."""
         self._bundles.pop(Device, None)
         if self._shelf is not None:
             self._shelf.close()
-        for widget in (*self._panels.values(), *self._plots):
+        for widget in (*self._panels.values(), *self._displayed):
             widget.close()
 
     def plot(self, *what: Device | str) -> None:
         """Show a live chart, as iotkit.plot does."""
+        self._show("a plot", lambda: plot(*what))
+
+    def pad(self, device: Device, *names: str) -> None:
+        """Show a pad, as iotkit_widgets.Pad is one."""
+
+        def make() -> Pad:
+            try:
+                from iotkit_widgets import Pad
+            except ModuleNotFoundError as error:
+                if str(error.name).startswith("iotkit"):
+                    raise
+                raise IotkitError(
+                    "a pad needs Jupyter's widgets: pip install 'iotkit[lab]'"
+                ) from None
+            return Pad(device, *names)
+
+        self._show("a pad", make)
+
+    def _show(self, what: str, make: Callable[[], Plot | Pad]) -> None:
         if not hasattr(self._shell, "kernel"):
-            raise IotkitError("a plot needs a notebook: iotkit lab opens one")
+            raise IotkitError(f"{what} needs a notebook: iotkit lab opens one")
         from IPython.display import display
 
-        chart = plot(*what)
-        self._plots.append(chart)
-        display(chart)
+        widget = make()
+        self._displayed.append(widget)
+        display(widget)
 
     @property
     def _bundles(self) -> Any:

@@ -11,6 +11,7 @@ import pytest
 from lab import Lab
 from nbconvert import HTMLExporter
 from playwright.sync_api import Locator, expect
+from test_panel import CONTRAST
 
 STATION = """
 import iotkit, ipywidgets
@@ -147,6 +148,22 @@ def test_values_that_get_longer_move_nothing_around_them(lab: Lab) -> None:
     assert panel.evaluate(places) == before
     figure = tile(panel, "count").locator(".iotkit-value")
     assert figure.evaluate("(e) => e.scrollWidth <= e.clientWidth")  # all its digits can be seen
+
+
+def test_what_is_out_of_its_limits_can_be_read_in_both_themes(lab: Lab) -> None:
+    panel = open_station(lab)
+    become(lab, distance=301.5, state="molten")
+    lab.execute("station.gain = 11")
+    expect(panel.locator(".iotkit-beyond").filter(visible=True)).to_have_count(3)
+    try:
+        for theme in ("JupyterLab Dark", "JupyterLab Light"):
+            lab.theme(theme)
+            lab.page.wait_for_timeout(300)  # transitions of colours
+            contrasts: dict[str, Any] = panel.evaluate(CONTRAST)
+            assert "iotkit-beyond" in contrasts
+            assert {k: c for k, c in contrasts.items() if c < 4.5} == {}, theme  # WCAG AA
+    finally:
+        lab.theme("JupyterLab Light")
 
 
 # Keys.

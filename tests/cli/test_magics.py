@@ -19,7 +19,17 @@ import iotkit
 from iotkit import discovery, link_of, opened
 from iotkit.host import Device
 
-SUBCOMMANDS = ["devices", "connect", "simulate", "plot", "serve", "stop", "disconnect", "help"]
+SUBCOMMANDS = [
+    "devices",
+    "connect",
+    "simulate",
+    "plot",
+    "pad",
+    "serve",
+    "stop",
+    "disconnect",
+    "help",
+]
 VIEW = "application/vnd.jupyter.widget-view+json"
 
 
@@ -196,6 +206,9 @@ def test_a_device_that_the_learner_connected_can_be_disconnected_too(shell):
         ("serve sys", "'sys' is no variable that holds a device"),
         ("serve", "write %iotkit serve NAME"),
         ("plot", "say what to plot, as in: %iotkit plot robot.distance"),
+        ("pad", "say what to drive of one device, as in: %iotkit pad robot.drive"),
+        ("pad robot.speed lamp.on", "say what to drive of one device"),
+        ("pad robot.drive", "'robot' is no variable that holds a device"),
         ("plot robot.speed", "'robot' is no variable that holds a device"),
     ],
 )
@@ -203,9 +216,10 @@ def test_an_error_is_one_sentence_and_ends_the_cell(shell, line, complaint):
     assert shell.complaint(f"%iotkit {line}\nprint('not reached')").startswith(complaint)
 
 
-def test_a_plot_needs_a_notebook_and_a_device_that_is_connected_to(shell):
+def test_a_plot_or_pad_needs_a_notebook_and_a_device_that_is_connected_to(shell):
     shell.run("%iotkit simulate sumobot as robot\nfrom iotkit.sim import simulate")
     assert "iotkit lab opens one" in shell.complaint("%iotkit plot robot.speed")
+    assert "iotkit lab opens one" in shell.complaint("%iotkit pad robot.drive")
     shell.run("local = simulate('sumobot')")
     wanted = "local is written here, not connected to: local = iotkit.connect(local)"
     assert shell.complaint("%iotkit plot local.speed") == wanted
@@ -261,6 +275,10 @@ def test_tab_completes_the_words_behind_the_magic(shell):
     assert shell.completions("%iotkit disconnect ro") == ["%iotkit disconnect robot"]
     assert shell.completions("%iotkit serve nu") == []
     assert shell.completions("%iotkit plot robot.di") == ["%iotkit plot robot.distance"]
+    assert shell.completions("%iotkit pad robot.driv")[0] == "%iotkit pad robot.drive"
+    drivable = shell.completions("%iotkit pad robot.speed ro")
+    assert "%iotkit pad robot.speed robot.turn_time_ms" in drivable
+    assert "%iotkit pad robot.speed robot.distance" not in drivable
     assert "%iotkit plot robot.speed robot.led" in shell.completions("%iotkit plot robot.speed ro")
 
 
@@ -387,6 +405,10 @@ def test_a_notebook_shows_the_shelf_and_a_device_as_its_panel(kernel):
     (plot,) = kernel.run("%iotkit plot robot.speed robot.led")
     assert VIEW in plot["data"]
     assert plot["data"]["text/plain"] == "<plot of sumobot.speed, sumobot.led>"
+    (pad,) = kernel.run("%iotkit pad robot.drive")
+    assert VIEW in pad["data"]
+    (refused,) = kernel.run("%iotkit pad robot.forward")
+    assert refused["text"].startswith("UsageError: a pad needs a function of two numbers")
     assert kernel.run("robot.speed")[0]["data"] == {"text/plain": "50"}
     assert kernel.completions("%iotkit con") == ["connect"]
 
