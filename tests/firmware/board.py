@@ -133,7 +133,9 @@ class LiveBoard:
     """A board on a pty, in real time. `pin` waits for a level."""
 
     def __init__(self, simulator: Path, elf: Path) -> None:
-        self._process = subprocess.Popen([simulator, "-p", elf], stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            [simulator, "-i", "-p", elf], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         assert self._process.stdout
         self.port = self._process.stdout.readline().strip()
         self._changes: Queue[tuple[str, int, int]] = Queue()
@@ -145,6 +147,12 @@ class LiveBoard:
         for row in self._process.stdout:
             name, cycle, level = row.split()
             self._changes.put((name, int(cycle), int(level)))
+
+    def tell(self, command: str) -> None:
+        """Put a level on an input (`adc 0 5000`), or press the button (`reset`)."""
+        assert self._process.stdin
+        self._process.stdin.write(command + "\n")
+        self._process.stdin.flush()
 
     def pin(self, name: str, level: int, timeout: float) -> int:
         """Wait until the pin changes to this level; the cycle. LookupError if it doesn't in time."""
@@ -162,7 +170,8 @@ class LiveBoard:
         self._process.terminate()
         self._process.wait(10)
         self._reader.join(10)
-        assert self._process.stdout
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.close()
         self._process.stdout.close()
 
     def __enter__(self) -> Self:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 from conftest import find
+from heard import Heard
 
 import iotkit
 from iotkit.device import device_over, link_of
@@ -122,6 +123,51 @@ def test_a_wrong_call_is_a_type_error(device):
         device.ration = 1.0
 
 
+# News
+
+
+def heard_from(device, names, every=0.0):
+    """Follow these; return what is heard of each."""
+    all_heard = {name: Heard() for name in names}
+    for name, heard in all_heard.items():
+        link_of(device).follow(name, heard, every)
+    return all_heard
+
+
+def test_a_watch_gives_the_value_at_once_and_then_each_change(device):
+    device.turn_time_ms = 2000
+    with device.watch("turn_time_ms", keep=10) as watch:
+        assert next(watch).value == 2000
+        for value in (5, 6, 7):
+            device.turn_time_ms = value
+            assert next(watch).value == value
+
+
+def test_all_attributes_at_once_are_news_even_if_there_are_more_than_a_board_can_watch(device):
+    names = ["drive_forward_time_ms", "ratio", "some_flag", "str_id", "turn_time_ms"]
+    all_heard = heard_from(device, names)
+    for ratio, number, text in ((0.5, 1, "a"), (1.5, 2, "b"), (2.5, 3, "c")):
+        device.ratio, device.str_id, device.some_flag = ratio, text, number == 2
+        device.turn_time_ms = device.drive_forward_time_ms = number
+        all_heard["ratio"].wait_last(ratio=ratio)
+        all_heard["str_id"].wait_last(str_id=text)
+        all_heard["some_flag"].wait_last(some_flag=number == 2)
+        all_heard["turn_time_ms"].wait_last(turn_time_ms=number)
+        all_heard["drive_forward_time_ms"].wait_last(drive_forward_time_ms=number)
+
+
+def test_who_follows_no_more_is_told_no_more_and_the_device_goes_on(device):
+    heard = Heard()
+    following = link_of(device).follow("turn_time_ms", heard)
+    heard.wait(len)
+    following.close()
+    before = list(heard.changes)
+    device.turn_time_ms = 77
+    again = heard_from(device, ["turn_time_ms"])["turn_time_ms"]
+    again.wait_last(turn_time_ms=77)
+    assert heard.changes == before
+
+
 # What only firmware says
 
 
@@ -178,6 +224,68 @@ def test_the_deadman_of_a_device_that_is_held_does_not_end_a_long_action(robot):
     began = time.monotonic()
     robot.forward(1500)  # three times the deadman time
     assert time.monotonic() - began > 1.4
+
+
+@contextmanager
+def robot_here(robot):
+    yield robot
+
+
+@contextmanager
+def robot_on_the_web(robot):
+    with (
+        iotkit.serve(robot, announce=False) as service,
+        iotkit.connect(service.url) as far,
+    ):
+        yield far
+
+
+@pytest.mark.parametrize("way", [robot_here, robot_on_the_web])
+def test_an_event_of_the_sketch_reaches_all_who_follow_it(robot, way):
+    with way(robot) as device:
+        bumps, laps = heard_from(device, ["bump"])["bump"], heard_from(device, ["lap"])["lap"]
+        with device.watch("bump") as watch:
+            for _ in range(3):
+                device.bump()
+            device.lap()
+            assert bumps.wait(lambda changes: len(changes) == 3) == ["left"] * 3
+            assert laps.wait(len) == [None]
+            assert [next(watch).value for _ in range(3)] == ["left"] * 3
+
+
+@pytest.fixture
+def wired(live):
+    """The tests' robot on a pty, and the object for it."""
+    board = live("Robot")
+    with device_over(SerialLink(Serial(board.port, 115200))) as device:
+        yield board, device
+
+
+@pytest.mark.parametrize("way", [robot_here, robot_on_the_web])
+def test_a_level_on_a_pin_of_the_chip_is_news(wired, way):
+    board, near = wired
+    with way(near) as device:
+        heard = heard_from(device, ["distance"])["distance"]
+        heard.wait_last(distance=0)
+        for millivolts, reading in ((5000, 1023), (2500, 512), (0, 0)):
+            board.tell(f"adc 0 {millivolts}")
+            heard.wait(lambda changes, reading=reading: abs(changes[-1] - reading) <= 1)
+
+
+def test_a_chip_that_is_reset_is_watched_again(wired):
+    board, device = wired
+    all_heard = heard_from(device, ["distance", "bump"])
+    all_heard["distance"].wait_last(distance=0)
+    board.tell("reset")
+    board.tell("adc 0 5000")
+    all_heard["distance"].wait_last(distance=1023)
+    while True:
+        try:
+            device.bump()  # which the reset may have swallowed
+            break
+        except iotkit.DeviceReset:
+            continue
+    assert set(all_heard["bump"].wait(len)) == {"left"}
 
 
 def test_a_device_that_is_known_is_not_asked_to_describe_itself_again(monkeypatch):

@@ -349,6 +349,44 @@ def test_a_user_waits_for_one_answer_of_a_board_that_is_polled_and_half_the_time
         assert board.heard[asked] == "go"  # nothing was asked in between
 
 
+def test_an_attribute_without_an_answer_does_not_hold_up_the_others():
+    with boarded({"get y": None}, timeout=SHORT) as (robot, board):
+        heard = Heard()
+        for name in ("x", "y", "f"):
+            link_of(robot).follow(name, heard)
+        heard.wait(lambda _: isinstance(heard.last.get("y"), DeviceTimeout))
+        board.heard.clear()
+        for value in ("7", "8", "9"):
+            board.values["x"] = value
+            heard.wait_last(x=int(value), f=0.5)
+        assert "get y" not in board.heard  # it is left in peace for a while
+
+
+def test_an_attribute_that_is_refused_is_told_so_and_polled_on():
+    with boarded({"get y": b"500:Fail:-\r\n", "get x": b"200:Found:?\r\n"}) as (robot, board):
+        heard = Heard()
+        link_of(robot).follow("x", heard)
+        link_of(robot).follow("y", heard)
+        heard.wait(lambda _: len(heard.last) == 2)
+        assert "Fail" in str(heard.last["y"])
+        assert "gave nonsense for x" in str(heard.last["x"])
+        board.answers.clear()
+        heard.wait_last(x=1, y=2)
+
+
+def test_a_board_that_is_polled_and_restarts_is_followed_on():
+    with boarded() as (robot, board):
+        heard, _ = follow(robot, "x")
+        heard.wait(len)
+        board.answers["get x"] = b"200:DEV READY:board\r\n"
+        board.heard.clear()
+        board.wait_for("get x", 3)
+        board.values["x"] = "9"
+        board.answers.clear()
+        heard.wait_last(x=9)
+        assert heard.changes == [1, 9]
+
+
 def test_a_board_that_is_polled_is_left_alone_when_nobody_follows_any_more():
     with boarded() as (robot, board):
         heard, following = follow(robot, "x")

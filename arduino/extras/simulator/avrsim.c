@@ -2,7 +2,7 @@
  * chip's receive overrun; EEPROM in a file, ADC inputs, pin traces.
  *
  *   avrsim [-m MCU] [-e EEPROM_FILE] ELF            batch: commands on stdin, one JSON object a line on stdout
- *   avrsim [-m MCU] [-e EEPROM_FILE] [-x RATE] -p ELF  live: UART0 on a pty; RATE times real time, 0 unpaced
+ *   avrsim [-m MCU] [-e EEPROM_FILE] [-x RATE] [-i] -p ELF  live: UART0 on a pty; RATE times real time, 0 unpaced
  *
  * Batch commands; each is answered when it is done. Time is the chip's, so every run gives the same numbers.
  *   send HEX      queue bytes for the chip's receiver, paced from now
@@ -15,7 +15,8 @@
  * stack (peak bytes since reset), pins (changes as [port and bit, cycle, level]), pending (bytes yet to be received).
  *
  * Live, stdout has the pty's name first and then a line "PIN CYCLE LEVEL" for each pin change. Opening the pty resets the
- * board, as DTR does on an Uno. The program ends with its parent.
+ * board, as DTR does on an Uno. With -i, the batch commands adc and reset are read from stdin and obeyed without an
+ * answer. The program ends with its parent.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -243,10 +244,23 @@ static void report(void) {
   fflush(stdout);
 }
 
+/* Obeys a command that takes no time; returns whether it was one. */
+static int obey(const char *line) {
+  unsigned number, value;
+  if (sscanf(line, "adc %u %u", &number, &value) == 2) {
+    avr_raise_irq(avr_io_getirq(avr, AVR_IOCTL_ADC_GETIRQ, ADC_IRQ_ADC0 + number), value);
+  } else if (!strncmp(line, "reset", 5)) {
+    reset();
+  } else {
+    return 0;
+  }
+  return 1;
+}
+
 static int batch(void) {
   static char line[2 * QUEUE + 16];
   while (fgets(line, sizeof line, stdin)) {
-    unsigned number, value;
+    unsigned value;
     double ms;
     int alive = 1;
     out_length = pin_changes = 0;
@@ -258,11 +272,7 @@ static int batch(void) {
       alive = run_to(avr->cycle + ms * avr->frequency / 1000, 0);
     } else if (sscanf(line, "wait %lf", &ms) == 1) {
       alive = run_to(avr->cycle + ms * avr->frequency / 1000, 1);
-    } else if (sscanf(line, "adc %u %u", &number, &value) == 2) {
-      avr_raise_irq(avr_io_getirq(avr, AVR_IOCTL_ADC_GETIRQ, ADC_IRQ_ADC0 + number), value);
-    } else if (!strncmp(line, "reset", 5)) {
-      reset();
-    } else {
+    } else if (!obey(line)) {
       fprintf(stderr, "unknown command: %s", line);
       return 2;
     }
@@ -296,13 +306,29 @@ static int open_pty(void) {
   return master;
 }
 
+/* Obeys the whole lines that have come on stdin. */
+static void listen_to_stdin(void) {
+  static char line[64];
+  static size_t length;
+  char c;
+  while (read(STDIN_FILENO, &c, 1) == 1) {
+    if (length < sizeof line - 1) line[length++] = c;
+    if (c != '\n') continue;
+    line[length] = 0;
+    length = 0;
+    obey(line);
+  }
+}
+
 /* Moves bytes between the pty and the chip, in steps of 250 us. */
-static int serve(double rate) {
+static int serve(double rate, int inputs) {
   const uint64_t step = 250000, tolerance = 100000000;
   int pty = open_pty(), closed = 1;
   uint64_t wall = now_ns();
   live = 1;
+  if (inputs) fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK);
   while (!stopped) {
+    if (inputs) listen_to_stdin();
     uint8_t bytes[512];
     ssize_t n = read(pty, bytes, sizeof bytes);
     int was_closed = closed;
@@ -341,12 +367,13 @@ static void on_signal(int number) {
 int main(int argc, char **argv) {
   const char *mcu = "atmega328p", *eeprom_file = NULL;
   double rate = 1;
-  int pty = 0, option;
-  while ((option = getopt(argc, argv, "m:e:x:p")) != -1) {
+  int pty = 0, inputs = 0, option;
+  while ((option = getopt(argc, argv, "m:e:x:ip")) != -1) {
     switch (option) {
       case 'm': mcu = optarg; break;
       case 'e': eeprom_file = optarg; break;
       case 'x': rate = atof(optarg); break;
+      case 'i': inputs = 1; break;
       case 'p': pty = 1; break;
       default: return 2;
     }
@@ -358,7 +385,7 @@ int main(int argc, char **argv) {
   avr_global_logger_set(log_errors);
   load(mcu, argv[optind]);
   if (eeprom_file) eeprom(eeprom_file, 0);
-  int result = pty ? serve(rate) : batch();
+  int result = pty ? serve(rate, inputs) : batch();
   if (eeprom_file) eeprom(eeprom_file, 1);
   return result;
 }
