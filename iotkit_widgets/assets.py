@@ -9,7 +9,7 @@ from iotkit.errors import IotkitError
 
 STATIC = Path(__file__).parent / "static"
 STYLE = STATIC / "iotkit.css"
-PLOT = ("dom", "talk", "look", "samples", "strip", "view", "saved", "plot")
+PLOT = ("dom", "talk", "look", "feed", "samples", "strip", "view", "saved", "plot")
 UPLOT = STATIC / "uplot"  # which hatch_build.py makes
 
 _IMPORT = re.compile(r'^import [^;]* from "\./[a-z]+\.js";\n', re.MULTILINE)

@@ -25,6 +25,9 @@ from .talk import Talking
 MAX_TRACES = 16  # more can't be told apart
 EXPIRY = 25.0  # seconds after which a view that says nothing can't be seen; it speaks every 10
 GONE = 150.0  # the same for being there at all: a browser lets hidden pages speak once a minute
+# Seconds between two messages, or every other frame of the hub: a message costs the kernel more
+# than all the samples in it. The page moves on at its own rate.
+PACE = 0.03
 FIRST_LIMIT = 0.5  # seconds that the first values may take for the table that a notebook keeps
 
 
@@ -47,6 +50,7 @@ class Plot(Talking):
             raise OutOfRange(f"a plot shows {MAX_TRACES} values at most, not {len(traces)}")
         self._lock = threading.RLock()
         self._sent = [0] * len(traces)  # the numbers of the samples that the browser lacks
+        self._pushed_at = -PACE
         self._all_wanted = False
         # The views, with when they spoke last and whether they can be seen; at first one that
         # is about to come.
@@ -150,10 +154,14 @@ class Plot(Talking):
 
     def _push(self) -> None:
         """Send what the browser lacks, if there is anybody who sees it."""
-        recent = time.monotonic() - EXPIRY
+        now = time.monotonic()
+        if now - self._pushed_at < PACE:
+            self._hub.soon(self._push)
+            return
         with self._lock:
-            if not any(visible and spoke > recent for spoke, visible in self._views.values()):
+            if not any(seen and at > now - EXPIRY for at, seen in self._views.values()):
                 return
+            self._pushed_at = now
             everything, self._all_wanted = self._all_wanted, False
             parts = [
                 trace.samples.since(0 if everything else sent)

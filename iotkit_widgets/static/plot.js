@@ -25,7 +25,7 @@ export default {
     const unwatch = watchVisibility(plot.element, (visible) => {
       plot.see(visible);
       talk.say(visible);
-      plot.complete();
+      plot.feed.complete();
     });
     const unsave = keepSaved(model, plot.element, () =>
       filledTable(model.get("spec").table, (name) => plot.lastOf(name)),

@@ -4,6 +4,7 @@ import { breakable, make, makeControl, shown } from "./dom.js";
 import { clockTimes, inSteps } from "./look.js";
 import { Samples } from "./samples.js";
 
+export const MARGIN = 14; // px at the right, for half of the last time
 const COLOURS = 8; // then they begin again, with dashes
 const LANE = 1.8; // between two traces that are on or off
 const FEW = 3; // traces; more are drawn thinner, and quicker
@@ -86,7 +87,7 @@ class Strip {
     return {
       width,
       height: this.height,
-      padding: [8, 14, this.isLast ? 0 : 8, 0],
+      padding: [8, MARGIN, this.isLast ? 0 : 8, 0],
       legend: { show: false },
       scales: { x: { time: true, auto: false }, y: { auto: false, range: (_, low, high) => [low, high] } },
       axes: [
@@ -113,8 +114,8 @@ class Strip {
       stroke: () => this.look.colours[trace.colour - 1],
       width: this.thin ? 1 : 1.5,
       dash: trace.dash,
+      pxAlign: this.thin ? 1 : 0, // a thin line between two rows of px is faint
       points: { show: false },
-      pxAlign: 0,
     };
   }
 
@@ -174,7 +175,8 @@ class Strip {
     [low, high] = [low - more, high + more];
     const [bottom, top] = this.range ?? [Infinity, -Infinity];
     if (bottom <= low && high <= top && high - low >= ROOMY * (top - bottom)) return this.range;
-    return uPlot.rangeNum(low, high, 0.1, true);
+    const flat = low === high && (Math.abs(low) / 10 || 1);
+    return flat ? [low - flat, high + flat] : uPlot.rangeNum(low, high, 0.05, false);
   }
 
   // Show the values at a time, or else the newest.

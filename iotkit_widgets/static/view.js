@@ -1,29 +1,26 @@
 // A plot on the page: strips that move as time goes on, until they are paused or zoomed.
 
 import { make, makeControl, makeNote, shown } from "./dom.js";
+import { Feed } from "./feed.js";
 import { clockTime, download, lengthOf, makeLook, tableOf } from "./look.js";
 import { gridOf } from "./samples.js";
-import { makeStrips } from "./strip.js";
+import { makeStrips, MARGIN } from "./strip.js";
 
 const WINDOWS = { "10 s": 10, "30 s": 30, "1 min": 60, "5 min": 300 };
 const STATES = { live: "live", paused: "paused", gone: "gone", stopped: "kernel stopped" };
 const SHORTEST = 0.01; // s, to be zoomed to
-const REPEAT = 2000; // ms between two requests for what is missing
 const READABLE = 80; // ms for which a value in the legend stays
 const SLOWEST = 100; // ms between two frames of a long time, in which little moves
-const JUMP = 1; // s by which the kernel's clock may seem late
 
 export class PlotView {
   // `ask` asks the kernel for all that it has kept.
   constructor(spec, ask) {
     this.spec = spec;
-    this.ask = ask;
     this.span = 10; // s that are shown while it is live
     this.held = undefined; // [from, to] while it isn't
     this.left = undefined; // where the pointer is, in px
     this.dragging = false;
     this.visible = false;
-    this.whole = false; // whether all that the kernel has kept has come
     this.look = makeLook();
     const tell = {
       hover: (left) => this.hover(left),
@@ -32,6 +29,7 @@ export class PlotView {
     };
     this.strips = makeStrips(spec, this.look, tell);
     this.traces = this.strips.flatMap((strip) => strip.traces).sort((a, b) => a.index - b.index);
+    this.feed = new Feed(this.traces, ask);
     this.build();
     this.watchSize();
   }
@@ -76,7 +74,9 @@ export class PlotView {
   watchSize() {
     this.sizes = new ResizeObserver(() => {
       const style = getComputedStyle(this.charts);
-      const width = this.charts.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+      const width = Math.floor(
+        this.charts.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight),
+      );
       if (width < 50 || width === this.width) return;
       this.width = width;
       this.look.read(this.element);
@@ -86,56 +86,17 @@ export class PlotView {
     this.sizes.observe(this.charts);
   }
 
-  // What comes from the kernel.
-
+  // Take in what the kernel tells.
   hear(news, buffer) {
-    const numbers = new Float64Array(buffer.buffer.slice(buffer.byteOffset, buffer.byteOffset + buffer.byteLength));
-    this.heardAt(news.now);
-    if (news.all) this.whole = true;
-    let at = 0;
-    this.traces.forEach((trace, i) => {
-      const count = news.counts[i];
-      this.take(trace, news.first[i], numbers.subarray(at, at + count), numbers.subarray(at + count, at + 2 * count), news.all);
-      at += 2 * count;
-    });
+    this.feed.take(news, buffer);
     const words = [...new Set(news.why.filter((why) => why))].join("; ");
     if (words !== this.words) this.say((this.words = words));
     if (news.over) this.end("gone");
-    this.complete();
     if (!this.held || this.held[1] > this.now) this.drawSoon();
   }
 
-  take(trace, first, times, values, all) {
-    const { samples } = trace;
-    if (all) samples.clear();
-    else if (first > samples.next) {
-      this.whole = false; // some were missed
-      if (!samples.empty && times.length) samples.add([times[0]], [NaN]);
-    }
-    const known = all ? 0 : Math.max(samples.next - first, 0);
-    samples.add(times.subarray(known), values.subarray(known));
-    samples.next = Math.max(samples.next, first + times.length);
-    trace.last = values.findLast((value) => !Number.isNaN(value)) ?? trace.last;
-  }
-
-  // Ask for all that the kernel has kept, if some of it is missing.
-  complete() {
-    const now = performance.now();
-    if (this.whole || this.ended === "stopped" || now - (this.askedAt ?? -REPEAT) < REPEAT) return;
-    this.askedAt = now;
-    this.ask();
-  }
-
-  // Note the kernel's time. Messages are never early; the quickest of them tells best.
-  heardAt(time) {
-    const ahead = time - performance.now() / 1000;
-    const known = this.ahead ?? -Infinity;
-    this.ahead = ahead > known || known - ahead > JUMP ? ahead : known;
-  }
-
   get now() {
-    if (this.ended) return this.over;
-    return performance.now() / 1000 + (this.ahead ?? Date.now() / 1000 - performance.now() / 1000);
+    return this.ended ? this.over : this.feed.now;
   }
 
   // Nothing will come any more: all devices are gone, or the kernel is.
@@ -183,12 +144,12 @@ export class PlotView {
 
   draw() {
     if (!this.width || this.closed) return;
-    const [from, to] = this.shownTime;
     const room = this.look.room;
-    const grid = gridOf(from, to, Math.max(Math.round(this.width - room), 50));
+    const columns = Math.max(this.width - room - MARGIN, 50); // one for each px
+    const [from, to] = this.held ?? inWholeSteps(this.shownTime, this.span / columns);
+    const grid = gridOf(from, to, columns);
     const until = Math.min(to, this.now);
     for (const strip of this.strips) strip.draw(grid, from, to, until);
-    this.drawn = [from, to];
     if (this.look.room !== room) this.draw();
     const now = performance.now();
     if (this.held || now - (this.readAt ?? 0) > READABLE) {
@@ -299,4 +260,10 @@ export class PlotView {
     this.sizes.disconnect();
     for (const strip of this.strips) strip.close();
   }
+}
+
+// The time from..to, moved on so that a picture of it moves by whole px, and no curve trembles.
+function inWholeSteps([from, to], step) {
+  const moved = Math.ceil(to / step) * step - to;
+  return [from + moved, to + moved];
 }

@@ -112,6 +112,7 @@ def test_eight_values_are_drawn_and_followed(lab: Lab) -> None:
 
 def test_pause_holds_the_picture_and_live_goes_on_without_a_hole(lab: Lab) -> None:
     plot = open_plot(lab)
+    expect(value(plot, "a")).to_have_text("10.0")
     button = plot.locator(".iotkit-pause")
     button.click()
     expect(badge(plot)).to_have_text("paused, 10 s")
