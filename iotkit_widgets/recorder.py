@@ -8,9 +8,8 @@ from concurrent.futures import Future
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from iotkit import record
 from iotkit.device import Device
-from iotkit.recordings.recorder import Log
+from iotkit.recordings.recorder import Log, record
 
 
 class Recorder:

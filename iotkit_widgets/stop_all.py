@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ipywidgets import Layout
-
 from iotkit import opened
 from iotkit.device import link_of
 from iotkit.links import Link
@@ -19,9 +17,6 @@ class StopAll(Talking):
 
     _esm = joined("dom", "talk", "stop", "all")
     _css = STYLE
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(layout=Layout(grid_column="1 / -1"), **kwargs)
 
     def close(self) -> None:
         """End it; a second time does nothing."""
