@@ -24,6 +24,7 @@ from .errors import (
     DeviceStopped,
     DeviceTimeout,
     IotkitError,
+    NotAllowed,
     NotOnNetwork,
     OutOfRange,
     PortBusy,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from .device import Device, link_of
     from .discovery import discover
+    from .pairing import pair
     from .plotting import plot
     from .recordings.reading import recording
     from .recordings.recorder import record
@@ -53,6 +55,7 @@ _LAZY = {
     "discover": "discovery",
     "find": "targets",
     "link_of": "device",
+    "pair": "pairing",
     "plot": "plotting",
     "record": "recordings.recorder",
     "recording": "recordings.reading",
@@ -72,6 +75,7 @@ __all__ = [
     "DeviceStopped",
     "DeviceTimeout",
     "IotkitError",
+    "NotAllowed",
     "NotOnNetwork",
     "OutOfRange",
     "PortBusy",
@@ -83,6 +87,7 @@ __all__ = [
     "discover",
     "find",
     "link_of",
+    "pair",
     "plot",
     "record",
     "recording",

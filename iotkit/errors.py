@@ -89,6 +89,10 @@ class PortBusy(IotkitError, PermissionError):
     """Another program has the serial port open."""
 
 
+class NotAllowed(IotkitError, PermissionError):
+    """The device's server lets in only who has paired with it, or refuses what was asked."""
+
+
 class RecordingError(IotkitError, OSError):
     """A recording's file can't be written, or what is in it can't be read."""
 

@@ -11,6 +11,7 @@ from . import host, opened
 from .device import Device, device_over, link_of
 from .errors import BadTarget, BadType, DeviceNotFound, IotkitError, did_you_mean
 from .links import WEB_CALL_TIMEOUT, WEB_TIMEOUT, Link
+from .links.tokens import Meant
 from .types import shown
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def connect(
 
     `timeout` is how long to wait for an answer, in seconds. A port or address that this
     process has open already gives the same object again, so a notebook's cell can be run
-    twice. Raises BadTarget, DeviceNotFound, PortBusy, DeviceTimeout, DeviceDisconnected.
+    twice. Raises BadTarget, DeviceNotFound, PortBusy, DeviceTimeout, DeviceDisconnected,
+    NotAllowed.
     """
     if isinstance(target, host.Device):
         return _opened(_hosted(target, f"python:{type(target).__name__}"))
@@ -53,7 +55,9 @@ def connect(
         raise BadType(f"{target.__name__} is a class: write iotkit.connect({target.__name__}())")
     if target is None:
         target = _the_only_one()
-    target = getattr(target, "url", target)  # of a device that was discovered
+    meant = None
+    if isinstance(url := getattr(target, "url", None), str):  # of a device that was discovered
+        meant, target = Meant(target.name, target.id), url  # type: ignore[union-attr]
     if not isinstance(target, str):
         raise BadType(f"connect() takes a text such as 'sim:sumobot', not {shown(target)}")
     target = target.strip()
@@ -74,7 +78,7 @@ def connect(
     if scheme == "socket":
         return _opened(_serial_link(_tcp(target), timeout))
     if scheme in ("http", "https"):
-        return _opened(_web_link(target, timeout))
+        return _opened(_web_link(target, timeout, meant or Meant(target)))
     if _NAME.fullmatch(target):
         return find(target)
     raise BadTarget(f"{target!r} names no way to a device. {_ways()}")
@@ -94,7 +98,9 @@ def find(name: str, timeout: float = FIND_TIMEOUT) -> Device:
         raise DeviceNotFound(
             f"no device named {name!r} on the network{did_you_mean(name, names)} ({there})"
         )
-    return _open_already(found.url) or _opened(_web_link(found.url, None, found.id))
+    return _open_already(found.url) or _opened(
+        _web_link(found.url, None, Meant(found.name, found.id))
+    )
 
 
 def _opened(link: Link) -> Device:
@@ -142,24 +148,23 @@ def _tcp(target: str) -> Any:
     return Tcp.connect(host_, port)
 
 
-def _web_link(url: str, timeout: float | None, identity: str = "") -> Link:
+def _web_link(url: str, timeout: float | None, meant: Meant) -> Link:
     """Return a link by the service's channel, or by version 1 of the web API where it has none."""
     from .links import channel
 
     _address(url)
     url = url.rstrip("/")
-    transport = channel.open_channel(url)
+    transport = channel.open_channel(url, meant)
     link: Link
     if transport is not None:
         from .links.serial import SerialLink
 
         link = SerialLink(transport, timeout=timeout or WEB_TIMEOUT, call_timeout=WEB_CALL_TIMEOUT)
-        link.identity = url
+        link.identity = meant.identity or url
     else:
         from .links.web import WebLink
 
-        link = WebLink(url, timeout=timeout) if timeout else WebLink(url)
-    link.identity = identity or link.identity
+        link = WebLink(url, timeout=timeout or WEB_TIMEOUT, meant=meant)
     return link
 
 

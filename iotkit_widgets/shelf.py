@@ -124,7 +124,7 @@ class Shelf(Box):  # type: ignore[misc]
         for one in found:
             if one.id in known or one.url in known:
                 continue
-            press = partial(self._press, one.url, partial(connect, one.url))
+            press = partial(self._press, one.url, partial(connect, one))
             if one.url not in self._tried:
                 self._tried.add(one.url)
                 press()

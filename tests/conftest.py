@@ -16,11 +16,11 @@ import pytest
 from system_tools import how_to_get, missing
 
 # Before a test imports iotkit or starts a process: no test is heard on a network, or leaves
-# descriptions of its devices in the user's cache (where pip's may stay).
+# descriptions of its devices in the user's cache (where pip's may stay), or tokens among theirs.
 os.environ["IOTKIT_INTERFACES"] = "127.0.0.1"
 os.environ.setdefault("PIP_CACHE_DIR", str(platformdirs.user_cache_path("pip")))
 _cache = tempfile.TemporaryDirectory(prefix="iotkit-tests-")
-os.environ["XDG_CACHE_HOME"] = _cache.name
+os.environ["XDG_CACHE_HOME"] = os.environ["XDG_STATE_HOME"] = _cache.name
 
 GRACE = 5.0  # seconds for what a test has closed to be over
 

@@ -23,21 +23,30 @@ _log = logging.getLogger(__name__)
 
 
 def announce(
-    description: Description, port: int, *, identity: str, host: str = LOOPBACK
+    description: Description,
+    port: int,
+    *,
+    identity: str,
+    host: str = LOOPBACK,
+    locked: bool = False,
 ) -> Announcement:
     """Announce the web service of a device on `port`, to those who can reach `host`.
 
     `host` is the address that the service listens on: on the loopback address, only this
-    machine hears of it. `identity` tells this very device from others. Returns at once; the
-    name is sure after a second, see Announcement.
+    machine hears of it. `identity` tells this very device from others; `locked` says that
+    it lets in only who has its token. Returns at once; the name is sure after a second, see
+    Announcement.
     """
-    return Announcement(description, port, identity, host)
+    return Announcement(description, port, identity, host, locked)
 
 
 class Announcement:
     """A service announced; a name that is taken gets a number behind it."""
 
-    def __init__(self, description: Description, port: int, identity: str, host: str) -> None:
+    def __init__(
+        self, description: Description, port: int, identity: str, host: str, locked: bool
+    ) -> None:
+        self.server = f"iotkit-{uuid.uuid4().hex[:8]}.local"  # what the address is told under
         on = [LOOPBACK] if host == LOOPBACK else interfaces()
         self._on = on or addresses()
         self._network = Network.on(on)
@@ -46,13 +55,13 @@ class Announcement:
             f"{description.name}.{SERVICE_TYPE}",
             port=port,
             parsed_addresses=self._on,
-            server=f"iotkit-{uuid.uuid4().hex[:8]}.local.",
+            server=f"{self.server}.",
             properties={
                 "id": identity,
                 "class": description.plain_id,
                 "path": "/",
                 "v": API_VERSION,
-                "auth": "none",
+                "auth": "token" if locked else "none",
             },
         )
         self._reserved = self._network.reserved

@@ -14,26 +14,46 @@ from urllib.parse import urlsplit
 from ..errors import DeviceDisconnected, DeviceTimeout
 from ..transports import CHUNK, Transport
 from ..transports.tcp import CONNECT_TIMEOUT, Tcp
+from .tokens import Meant
 
 PATH, PROTOCOL = "/-/channel", "iotoy/2"
 ANSWER_TIMEOUT = 5.0  # seconds
 MAX_HEAD = 16 * 1024  # bytes of an answer's status and headers
 
+_LOCKED = re.compile(rb"HTTP/1\.[01] 401 ")
+_CHALLENGE = re.compile(rb"^WWW-Authenticate: *([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
 _UPGRADED = re.compile(rb"HTTP/1\.[01] 101 ")
 
 
-def open_channel(url: str) -> Transport | None:
+def open_channel(url: str, meant: Meant | None = None) -> Transport | None:
     """Return a transport to the device behind the service at `url`; None where it has no channel.
 
-    Raises DeviceDisconnected where nobody listens, DeviceTimeout where nobody answers.
+    `meant` says which device that should be. Raises DeviceDisconnected where nobody listens,
+    DeviceTimeout where nobody answers, NotAllowed where this user may not in.
     """
+    if urlsplit(url).scheme != "http":
+        return None
+    meant = meant or Meant(url)
+    sock, head, rest = _asked(url)
+    if _LOCKED.match(head):
+        sock.close()
+        token = meant.token(_challenge(head))
+        sock, head, rest = _asked(url, f"Authorization: Bearer {token}\r\n")
+    if _UPGRADED.match(head):
+        return Tcp(sock, url, rest)
+    sock.close()
+    if _LOCKED.match(head):
+        raise meant.refused()
+    return None
+
+
+def _asked(url: str, more: str = "") -> tuple[socket.socket, bytes, bytes]:
+    """Ask for the channel; return the socket, the answer's head, and what came behind it."""
     parts = urlsplit(url)
     assert parts.hostname is not None
-    if parts.scheme != "http":
-        return None
     request = (
         f"GET {PATH} HTTP/1.1\r\nHost: {parts.netloc.rpartition('@')[2]}\r\n"
-        f"Connection: Upgrade\r\nUpgrade: {PROTOCOL}\r\n\r\n"
+        f"Connection: Upgrade\r\nUpgrade: {PROTOCOL}\r\n{more}\r\n"
     )
     try:
         sock = socket.create_connection((parts.hostname, parts.port or 80), CONNECT_TIMEOUT)
@@ -48,10 +68,12 @@ def open_channel(url: str) -> Transport | None:
         raise DeviceTimeout(f"{url} does not answer") from None
     except OSError:
         head, rest = b"", b""
-    if _UPGRADED.match(head):
-        return Tcp(sock, url, rest)
-    sock.close()
-    return None
+    return sock, head, rest
+
+
+def _challenge(head: bytes) -> str:
+    found = _CHALLENGE.search(head)
+    return found[1].decode("latin-1") if found else ""
 
 
 def _head(sock: socket.socket) -> tuple[bytes, bytes]:

@@ -26,14 +26,23 @@ MAX_BODY = 1024 * 1024  # bytes of an answer; the description of a device with 1
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server answered: its HTTP status and at most MAX_BODY bytes."""
+    """What a server answered: its HTTP status and at most MAX_BODY bytes.
+
+    `challenge` is how it asks for a password, if it does.
+    """
 
     status: int
     body: bytes
+    challenge: str = ""
 
 
 class HttpClient:
-    """Talks to the web server at `base`, over at most `connections` kept connections."""
+    """Talks to the web server at `base`, over at most `connections` kept connections.
+
+    Requests made while it has a `token` carry that.
+    """
+
+    token = ""
 
     def __init__(self, base: str, connections: int) -> None:
         self._base = base
@@ -46,6 +55,8 @@ class HttpClient:
         if not self._base.startswith(("http://", "https://")):
             raise BadTarget(f"{self._base!r} is no web address: that begins with http://")
         headers = {"Accept": "application/json", "User-Agent": "iotkit"}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
         if content_type:
             headers["Content-Type"] = content_type
         try:
@@ -80,7 +91,7 @@ class HttpClient:
         if len(body) > MAX_BODY:
             response.close()
             raise ProtocolError(f"{self._base} answered with more than a device can have to say")
-        return Answer(response.status_code, body)
+        return Answer(response.status_code, body, response.headers.get("WWW-Authenticate", ""))
 
     def _explained(self, error: BaseException, timeout: float, risk: str) -> IotkitError:
         base, more = self._base, f"; {risk}" if risk else ""

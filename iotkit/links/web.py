@@ -28,11 +28,13 @@ from . import HALT, WEB_CALL_TIMEOUT, WEB_TIMEOUT, Hold, Link, Newsroom
 from .http import Answer, HttpClient
 from .polling import Poller
 from .representation import MEDIA_TYPE, error_of, from_json, plain, to_json
+from .tokens import Meant
 
 TRIES = 3  # of what may be asked twice
 MAX_CALLS = 8  # functions at work at once; the next one waits
 POLL_PERIOD = 0.1  # seconds at least between two questions for the same attribute
 
+_REFUSED = (403, 421, 429)  # statuses of a server that doesn't let this client in
 _TEXT = "text/plain; charset=utf-8"
 
 
@@ -45,14 +47,17 @@ class WebLink(Link):
 
     never_waits = True
 
-    def __init__(self, url: str, *, timeout: float = WEB_TIMEOUT, identity: str = "") -> None:
+    def __init__(
+        self, url: str, *, timeout: float = WEB_TIMEOUT, meant: Meant | None = None
+    ) -> None:
         """Find out what the device is; an answer may take `timeout` seconds, a call's longer.
 
-        Raises BadTarget, DeviceDisconnected, DeviceTimeout, or ProtocolError where what answers
-        is no device.
+        `meant` says which device it should be. Raises BadTarget, DeviceDisconnected,
+        DeviceTimeout, NotAllowed, or ProtocolError where what answers is no device.
         """
         self.target = url.rstrip("/")
-        self.identity = identity or self.target
+        self._meant = meant or Meant(self.target)
+        self.identity = self._meant.identity or self.target
         self._timeout, self._call_timeout = timeout, max(timeout, WEB_CALL_TIMEOUT)
         self._closed = False
         self._http = HttpClient(self.target, connections=MAX_CALLS + 3)
@@ -171,14 +176,22 @@ class WebLink(Link):
             raise copy(stopped)
 
     def _introspect(self) -> Description:
-        request = self._http.request("GET", "/devinfo")
-        answer = self._http.send(request, self._timeout, tries=TRIES)
+        answer = self._described()
+        if answer.status == 401:
+            self._http.token = self._meant.token(answer.challenge)
+            answer = self._described()
+            if answer.status == 401:
+                raise self._meant.refused()
         try:
             return Description.from_devinfo(from_json(answer.body)["value"])
         except (KeyError, TypeError, ValueError) as error:
-            if answer.status >= 500:
+            if answer.status >= 500 or answer.status in _REFUSED:
                 raise _failure(answer, f"{self.target} can't say what its device is") from error
             raise ProtocolError(f"what answers at {self.target} is no device") from error
+
+    def _described(self) -> Answer:
+        request = self._http.request("GET", "/devinfo")
+        return self._http.send(request, self._timeout, tries=TRIES)
 
     def _ask(self, request: PreparedRequest, what: str, *, tries: int = 1, risk: str = "") -> Any:
         """Return the value that the server's answer holds; raises what the answer means."""

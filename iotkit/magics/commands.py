@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import inspect
 import re
 from collections.abc import Callable
@@ -42,6 +43,7 @@ class IotkitMagics(Magics):
             "plot": self._plot,
             "pad": self._pad,
             "serve": self._serve,
+            "pair": self._pair,
             "stop": self._stop,
             "disconnect": self._disconnect,
             "help": self._help,
@@ -82,6 +84,7 @@ class IotkitMagics(Magics):
         %iotkit plot NAME.ATTRIBUTE …        show a live chart
         %iotkit pad NAME.FUNCTION            drive it by hand
         %iotkit serve NAME [--lan]           put it on the web
+        %iotkit pair NAME                    be let in by one on the network
         %iotkit stop [NAME]                  stop what it does, or all
         %iotkit disconnect NAME              let go of it
 
@@ -180,21 +183,40 @@ class IotkitMagics(Magics):
     def _serve(self, line: str) -> None:
         """Put a device on the web, so that other programs can use it.
 
-        %iotkit serve NAME [--lan]
+        %iotkit serve NAME [--lan [--open]]
 
-        NAME is a variable. Only programs on this computer get at it, or with --lan everyone on
-        the local network, who can then drive it.
+        NAME is a variable. Only programs on this computer get at it, or with --lan those on the
+        local network who know the code that is shown. With --open, anyone on that network can
+        read and drive it.
         """
         from ..discovery import python_name
 
-        name, _, option = line.partition(" ")
-        if not name or option.strip() not in ("", "--lan"):
-            raise BadValue("write %iotkit serve NAME, or %iotkit serve NAME --lan")
-        service = self._variables.serve(name, _EVERYWHERE if option else _LOOPBACK)
+        name, *options = line.split() or [""]
+        if not name or options not in ([], ["--lan"], ["--lan", "--open"]):
+            raise BadValue("write %iotkit serve NAME, or behind it --lan, or --lan --open")
+        at = _EVERYWHERE if options else _LOOPBACK
+        service = self._variables.serve(name, at, anyone="--open" in options)
         known_as = python_name(service.name)
         print(printable(f"{name} is at {service.url}: from iotkit.local import {known_as}"))
-        if option:
+        if service.locked:
+            print(printable(f"To use it elsewhere, once: %iotkit pair {known_as}"))
+            print(f"The code is {service.code}")
+        elif options:
             print("Anyone on this network can now read and drive it.")
+
+    def _pair(self, line: str) -> None:
+        """Be let in by a device on the network, once.
+
+        %iotkit pair NAME
+
+        The code is shown where the device is served; what you type is not seen.
+        """
+        from ..pairing import pair
+
+        if not line:
+            raise BadValue("write %iotkit pair NAME")
+        pair(line, getpass.getpass("The code: "))
+        print(printable(f"Paired with {line}: %iotkit connect {line}"))
 
     def _stop(self, line: str) -> None:
         """Stop a device, or all of them.

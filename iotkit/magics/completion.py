@@ -45,6 +45,8 @@ class Completion:
                 return self._commands
             case ["connect"]:
                 return _targets()
+            case ["pair"]:
+                return _on_network()
             case ["simulate"]:
                 return sim.DEVICES
             case ["plot", *_]:
@@ -77,11 +79,16 @@ def _drivable(member: Attribute | Function) -> bool:
 
 
 def _targets() -> list[str]:
-    from .. import discovery
     from ..transports.serial import usb_ports
 
+    ports = [port for port, _ in usb_ports()]
+    return [*ports, *_on_network(), *(f"sim:{name}" for name in sim.DEVICES)]
+
+
+def _on_network() -> list[str]:
+    from .. import discovery
+
     try:
-        found = [one.name for one in discovery.known()]
+        return [one.name for one in discovery.known()]
     except IotkitError:
-        found = []
-    return [*(port for port, _ in usb_ports()), *found, *(f"sim:{name}" for name in sim.DEVICES)]
+        return []

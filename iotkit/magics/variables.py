@@ -47,17 +47,21 @@ class Variables:
             self._let_go(replaced)
         return name, device
 
-    def serve(self, name: str, host_: str) -> Service:
-        """Serve the device `name`; one that is served at that host already stays as it is."""
+    def serve(self, name: str, host_: str, *, anyone: bool = False) -> Service:
+        """Serve the device `name`, on the network to `anyone` or to who has paired with it.
+
+        One that is served at that host and in that way already stays as it is.
+        """
         from ..server import serve
 
         device = self._device(name)
-        _, served_at, service = self._services.get(id(device), (None, "", None))
-        if service is not None and served_at == host_:
+        how = f"{host_} open" if anyone else host_
+        _, served_how, service = self._services.get(id(device), (None, "", None))
+        if service is not None and served_how == how:
             return service
         self._end_service(device)
-        service = serve(device, host=host_)
-        self._services[id(device)] = (device, host_, service)
+        service = serve(device, host=host_, token=False if anyone else None)
+        self._services[id(device)] = (device, how, service)
         return service
 
     def disconnect(self, name: str) -> None:

@@ -1,5 +1,8 @@
 """Give a device a web service, which any language can use (docs/web-api.md)."""
 
+from .pairing import the_pairing
 from .service import Service, serve
 
-__all__ = ["Service", "serve"]
+on_new_code = the_pairing.tell
+
+__all__ = ["Service", "on_new_code", "serve"]

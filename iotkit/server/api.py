@@ -19,6 +19,7 @@ async def respond(served: Served, request: Request) -> Answer:
     """Return the answer to `request`, be it an error; raises nothing."""
     allow: dict[str, str] = {}
     try:
+        served.gate.check(request)
         if request.body is None:
             raise Refused(413, "BodyTooLarge", "the body is longer than any device takes")
         route, member = find(request.path, served.known)

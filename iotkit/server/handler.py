@@ -10,7 +10,7 @@ from contextlib import closing
 from typing import cast
 
 from tornado.http1connection import HTTP1Connection
-from tornado.httputil import HTTPServerRequest
+from tornado.httputil import HTTPInputError, HTTPServerRequest
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.web import Application, RequestHandler, stream_request_body
 
@@ -71,9 +71,7 @@ class Handler(RequestHandler):
             self._work.cancel()
 
     async def _answer(self, body: bytes | None) -> None:
-        request = self.request
-        asked = Request(request.method or "", request.path, request.headers, request.query, body)
-        answer = await respond(self._served, asked)
+        answer = await respond(self._served, self._asked(body))
         if isinstance(answer, Response):
             self._send(answer)
         elif isinstance(answer, Stream):
@@ -81,6 +79,11 @@ class Handler(RequestHandler):
                 await self._stream(answer)
         else:
             await self._switch(answer)
+
+    def _asked(self, body: bytes | None = b"") -> Request:
+        asked = self.request
+        address = asked.remote_ip or ""
+        return Request(asked.method or "", asked.path, asked.headers, asked.query, body, address)
 
     def _send(self, response: Response) -> None:
         self.set_status(response.status)
@@ -121,10 +124,13 @@ class Handler(RequestHandler):
 
     def write_error(self, status_code: int, **kwargs: object) -> None:  # noqa: ARG002
         """Refuse a method that HTTP has not; tornado calls this."""
-        request = Request(self.request.method or "", self.request.path)
-        allow = {"Allow": "GET, HEAD, OPTIONS"}
-        error = Refused(status_code, "MethodNotAllowed", "there is no such method", allow)
-        self._send(failed(request, error))
+        request = self._asked()
+        try:
+            self._served.gate.check(request)
+            allow = {"Allow": "GET, HEAD, OPTIONS"}
+            raise Refused(status_code, "MethodNotAllowed", "there is no such method", allow)
+        except Refused as error:
+            self._send(failed(request, error))
 
     def set_default_headers(self) -> None:
         """Say what every response is; tornado calls this."""
@@ -153,6 +159,16 @@ def application(served: Served) -> Application:
         default_handler_args={"served": served},
         log_function=_logged,
     )
+
+
+def _without_secrets(record: logging.LogRecord) -> bool:
+    """Keep out of the log what a request that is no HTTP said: it may hold a token."""
+    if isinstance(record.args, tuple) and any(isinstance(a, HTTPInputError) for a in record.args):
+        record.args = tuple("…" if isinstance(a, HTTPInputError) else a for a in record.args)
+    return True
+
+
+logging.getLogger("tornado.general").addFilter(_without_secrets)
 
 
 def _logged(handler: RequestHandler) -> None:

@@ -20,7 +20,8 @@ _NO_HEADERS: Mapping[str, str] = {}
 class Request:
     """What a client wants; `path` as it came, `body` None where it was longer than allowed.
 
-    `headers` are to be asked for in lower case; `query` is what follows the path's `?`.
+    `headers` are to be asked for in lower case; `query` is what follows the path's `?`; `address`
+    is the client's.
     """
 
     method: str
@@ -28,6 +29,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=lambda: _NO_HEADERS)
     query: str = ""
     body: bytes | None = b""
+    address: str = ""
 
     def words(self, header: str) -> list[str]:
         """Return what a header lists, in lower case and without parameters."""

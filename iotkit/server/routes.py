@@ -9,8 +9,9 @@ from urllib.parse import unquote
 
 from ..description import Attribute, Description, Event, Function
 from ..errors import UnknownName, did_you_mean
+from ..links.tokens import PAIR_PATH
 from ..types import shown
-from . import bare, v1
+from . import bare, pairing, v1
 from .messages import MAX_PATH, Answer, Request
 from .served import Served
 
@@ -47,6 +48,7 @@ ROUTES = (
     Route("/-/actions/{function}", {"POST": bare.call}),
     Route("/-/events/{event}", {"GET": bare.hear}),
     Route("/-/channel", {"GET": bare.switch}),
+    Route(PAIR_PATH, {"POST": pairing.pair}),
 )
 
 _FIXED = {route.path: route for route in ROUTES if "{" not in route.path}

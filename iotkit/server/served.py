@@ -10,6 +10,7 @@ from ..links import Link
 from ..types import Value
 from .bridge import Bridge
 from .channels import Channels
+from .gate import Gate
 
 if TYPE_CHECKING:
     from .news import News
@@ -19,11 +20,11 @@ class Served:
     """The device that `link` reaches, for the coroutines that answer requests.
 
     `channels` are the connections that speak the serial protocol, `listeners` the requests that
-    wait for news.
+    wait for news. Every request passes the `gate`.
     """
 
-    def __init__(self, link: Link) -> None:
-        self.link = link
+    def __init__(self, link: Link, gate: Gate) -> None:
+        self.link, self.gate = link, gate
         self.bridge = Bridge(link)
         self.channels = Channels(link)
         self.listeners: set[News] = set()

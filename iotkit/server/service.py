@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import errno
+import ipaddress
 import socket
 import threading
 from types import TracebackType
@@ -14,17 +15,22 @@ from tornado.httpserver import HTTPServer
 from .. import host as hosts
 from ..device import Device, link_of
 from ..errors import BadTarget, BadType, DeviceDisconnected, PortBusy
-from ..links import Link
+from ..links import Link, tokens
 from ..links.local import LocalLink
 from ..types import shown
 from . import loop
+from .gate import Gate, own_names
 from .handler import application
+from .pairing import the_pairing
 from .served import Served
 
 if TYPE_CHECKING:
     from ..discovery import Announcement
 
 LOOPBACK = "127.0.0.1"
+MAX_HEADERS = 8 * 1024  # bytes; tornado hangs up on more
+IDLE_TIME = 30.0  # seconds that a connection may wait for its next request, or a part of its head
+BODY_TIME = 10.0  # seconds that a request's body may take
 BACKLOG = 128  # connections that may wait to be accepted
 # Options of every connection, where the system has them: a client that was switched off is noticed
 # in half a minute (15 s + 3 times 5 s), or in 30,000 ms where something is on the way to it.
@@ -45,8 +51,12 @@ class Service:
     `url` is where it is, without a slash at its end; `port` is its TCP port.
     """
 
-    def __init__(self, link: Link, port: int, host: str, *, announce: bool, own: bool) -> None:
+    def __init__(
+        self, link: Link, port: int, host: str, *, announce: bool, token: str, own: bool
+    ) -> None:
         """See `serve`; with `own`, the link is closed at the end."""
+        identity = link.identify() if token or announce else ""
+        gate = Gate(own_names(link.description.name, host), identity, token)
         listening = _listening(port, host)
         self.port: int = listening.getsockname()[1]
         self.url = f"http://{_address(host)}:{self.port}"
@@ -55,7 +65,7 @@ class Service:
         _open.add(self)
         self._lock = threading.Lock()
         self._announcement: Announcement | None = None
-        self._served = Served(link)
+        self._served = Served(link, gate)
         self._loop = loop.acquire()
         self._server = loop.run(self._loop, self._start(listening))
         try:
@@ -64,8 +74,9 @@ class Service:
 
                 # Who finds it can tell that it is the device that is open here.
                 self._announcement = announced(
-                    link.description, self.port, identity=link.identify(), host=host
+                    link.description, self.port, identity=identity, host=host, locked=bool(token)
                 )
+                gate.names.add(self._announcement.server)
         except BaseException:
             self.close()
             raise
@@ -76,6 +87,16 @@ class Service:
         if self._announcement is not None:
             return self._announcement.name
         return self._link.description.name
+
+    @property
+    def locked(self) -> bool:
+        """Whether a client needs the device's token."""
+        return bool(self._served.gate.token)
+
+    @property
+    def code(self) -> str:
+        """What a person types to pair with the device, in the next ten minutes; see `pair`."""
+        return the_pairing.code() if self.locked else ""
 
     def close(self) -> None:
         """Say goodbye on the network and end every connection; a second time does nothing.
@@ -111,7 +132,13 @@ class Service:
 
     async def _start(self, listening: socket.socket) -> HTTPServer:
         # Bodies are bounded by the handler, which can answer; tornado would just hang up.
-        server = HTTPServer(application(self._served), max_body_size=2**62)
+        server = HTTPServer(
+            application(self._served),
+            max_body_size=2**62,
+            max_header_size=MAX_HEADERS,
+            idle_connection_timeout=IDLE_TIME,
+            body_timeout=BODY_TIME,
+        )
         server.add_socket(listening)
         return server
 
@@ -129,23 +156,32 @@ def serve(
     *,
     host: str = LOOPBACK,
     announce: bool = True,
+    token: str | bool | None = None,
 ) -> Service:
     """Give `device` a web service that runs beside the caller, and return that.
 
     `device` is a device's object, which stays the caller's to close, or a device written in
     Python, which is let go of with the service. `port` 0 takes a free one. By default only this
-    computer can use the service; with `host` "0.0.0.0", so can everybody on the network. Unless
-    `announce` is False, others find it by its name (mDNS). Raises BadType for what is no device,
-    PortBusy for a port that another program has, BadTarget for one that can't be.
+    computer can use the service; with `host` "0.0.0.0", so can those on the network who have
+    paired with the device. Unless `announce` is False, others find it by its name (mDNS).
+
+    A `token` is what a client has to know; True is the one that is kept for the device, False
+    lets everybody in. By default there is one on the network, and none on this computer alone.
+
+    Raises BadType for what is no device, PortBusy for a port that another program has, BadTarget
+    for one that can't be, BadValue for what is no token.
     """
     if isinstance(device, Device):
-        return Service(link_of(device), port, host, announce=announce, own=False)
+        link = link_of(device)
+        needed = _token(link, host, token)
+        return Service(link, port, host, announce=announce, token=needed, own=False)
     if not isinstance(device, hosts.Device):
         raise BadType(f"serve() takes a device, not {shown(device)}")
     hosted = hosts.Hosted(device)
     link = LocalLink(hosted, f"python:{type(device).__name__}")
     try:
-        return Service(link, port, host, announce=announce, own=True)
+        needed = _token(link, host, token)
+        return Service(link, port, host, announce=announce, token=needed, own=True)
     except BaseException:
         link.close()
         raise
@@ -156,6 +192,27 @@ def _close_all() -> None:
     """Let a program that ends without a close say goodbye too."""
     for service in list(_open):
         service.close()
+
+
+def _token(link: Link, host: str, token: str | bool | None) -> str:
+    """Return the token of the service; an empty one where everybody is let in."""
+    if token is None:
+        token = not _is_loopback(host)
+    if token is False:
+        return ""
+    if token is True:
+        return tokens.made(link.identify())
+    if not isinstance(token, str):
+        raise BadType(f"a token is a text, or True or False, not {shown(token)}")
+    tokens.keep(link.identify(), token)  # for the owner's other programs
+    return token
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _listening(port: int, host: str) -> socket.socket:

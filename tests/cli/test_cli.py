@@ -637,6 +637,7 @@ def test_what_is_served_is_found_and_driven_from_another_process(unique_name):
             "url": f"http://127.0.0.1:{service['port']}",
             "port": service["port"],
             "name": name,
+            "code": "",
         }
         assert output_of_another_process("set", service["url"], "speed", "80") == ""
         assert output_of_another_process("get", name, "speed") == "80\n"
@@ -698,10 +699,53 @@ def test_without_an_announcement_the_address_is_what_python_needs():
         assert line == f'sumobot  {url}  iotkit.connect("{url}")\n'
 
 
-def test_a_service_for_the_network_is_warned_of():
-    with running("serve", ROBOT, "--lan", "--no-announce") as process:
-        process.stdout.readline()
+def test_a_service_open_to_the_network_is_warned_of():
+    with running("serve", ROBOT, "--lan", "--open", "--no-announce") as process:
+        url = re.search(r"http://[0-9.:]+", process.stdout.readline())[0]
         assert "Anyone on this network" in process.stderr.readline()
+        assert requests.get(f"{url}/speed", timeout=PATIENCE).status_code == 200
+
+
+@pytest.mark.parametrize("options", [["--open"], ["--lan", "--open", "--token"], ["--tokn"]])
+def test_options_that_can_not_be_serve_nothing(options):
+    done = iotkit("serve", ROBOT, "--no-announce", *options)
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_on_the_network_a_code_lets_in_and_is_not_seen_when_it_is_typed(tmp_path):
+    with running("serve", ROBOT, "--lan", "--no-announce") as process:
+        url = re.search(r"http://[0-9.:]+", process.stdout.readline())[0]
+        assert output_of("get", url, "speed") == "50\n"  # its owner's own program
+        assert process.stdout.readline() == f"To use it elsewhere, once: iotkit pair {url}\n"
+        code = process.stdout.readline().split()[-1]
+        with terminal("get", url, "speed", home=tmp_path) as screen:
+            screen.see(f"type iotkit pair {url} in a terminal")
+        with terminal("pair", url, home=tmp_path) as screen:
+            screen.see("The code: ")
+            screen.type(f"{code}\r")
+            screen.see(rf"\A\r\nPaired with {url}")
+        with terminal("get", url, "speed", home=tmp_path) as screen:
+            screen.see("50")
+
+
+def test_a_service_for_this_computer_may_want_a_token_too():
+    with started("serve", ROBOT, "--token", "--no-announce") as (service,):
+        assert requests.get(f"{service['url']}/speed", timeout=PATIENCE).status_code == 401
+        assert output_of("get", service["url"], "speed") == "50\n"
+
+
+def test_wrong_codes_are_followed_by_a_new_one():
+    with running("serve", ROBOT, "--lan", "--no-announce") as process:
+        url = re.search(r"http://[0-9.:]+", process.stdout.readline())[0]
+        process.stdout.readline()
+        first = process.stdout.readline().split()[-1]
+        process.stdout.readline()
+        for _ in range(5):
+            asked = requests.post(f"{url}/-/pair", json={"code": "x"}, timeout=PATIENCE)
+            assert asked.status_code == 403
+        *words, second = process.stdout.readline().split()
+        assert words == ["The", "code", "is", "now"]
+        assert second != first
 
 
 def test_a_port_that_is_taken_is_one_sentence():

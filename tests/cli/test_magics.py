@@ -26,6 +26,7 @@ SUBCOMMANDS = [
     "plot",
     "pad",
     "serve",
+    "pair",
     "stop",
     "disconnect",
     "help",
@@ -244,9 +245,30 @@ def test_a_device_is_served_under_its_variable(shell, unique_name):
 def test_what_is_served_to_the_network_is_warned_of(shell):
     shell.run("%iotkit simulate sumobot")
     before = shell.run("%iotkit serve sumobot").split()[3]
-    after = shell.run("%iotkit serve sumobot --lan")
+    after = shell.run("%iotkit serve sumobot --lan --open")
     assert after.endswith("Anyone on this network can now read and drive it.\n")
     assert after.split()[3] != before
+
+
+def test_what_is_served_to_the_network_is_paired_with(shell, unique_name, monkeypatch, tmp_path):
+    class Lamp(Device, id=unique_name):
+        brightness: int = 7
+
+    shell.user_ns["lamp"] = Lamp()
+    shown = shell.run("%iotkit serve lamp --lan")
+    assert f"once: %iotkit pair {unique_name}\nThe code is " in shown
+    assert shell.run("%iotkit serve lamp --lan") == shown
+    code = shown.split()[-1]
+    url = shown.split()[3].removesuffix(":")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))  # somebody else's
+    assert "%iotkit pair in a notebook" in shell.complaint(f"%iotkit connect {unique_name} as it")
+    monkeypatch.setattr("getpass.getpass", lambda prompt: code)
+    paired = shell.run(f"%iotkit pair {unique_name}")
+    assert paired == f"Paired with {unique_name}: %iotkit connect {unique_name}\n"
+    shell.run(f"%iotkit connect {unique_name} as it")
+    assert shell.user_ns["it"].brightness == 7
+    assert requests.get(f"{url}/brightness", timeout=10).status_code == 401
+    assert shell.completions(f"%iotkit pair {unique_name[:-1]}") == [f"%iotkit pair {unique_name}"]
 
 
 def test_disconnecting_ends_the_service(shell):

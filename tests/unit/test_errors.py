@@ -22,6 +22,7 @@ BUILTINS = {
     "DeviceNotFound": LookupError,
     "NotOnNetwork": ImportError,
     "PortBusy": PermissionError,
+    "NotAllowed": PermissionError,
     "BadTarget": ValueError,
     "RecordingError": OSError,
 }

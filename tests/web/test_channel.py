@@ -22,7 +22,9 @@ from iotkit.links.serial import SerialLink
 from iotkit.protocol.frames import frame
 from iotkit.server import channels
 
-ASK = b"GET /-/channel HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: iotoy/2\r\n\r\n"
+ASK = (
+    b"GET /-/channel HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: iotoy/2\r\n\r\n"
+)
 BANNER = b"200:DEV READY iotoy/2 "
 
 
@@ -134,7 +136,7 @@ def test_a_client_may_offer_several_protocols(listed: str) -> None:
     with iotkit.serve(Probe(), announce=False) as service:
         with socket.create_connection(("127.0.0.1", service.port), SOON) as sock:
             head = f"Connection: keep-alive, Upgrade\r\nUpgrade: {listed}\r\n\r\n".encode()
-            sock.sendall(b"GET /-/channel HTTP/1.1\r\nHost: x\r\n" + head)
+            sock.sendall(b"GET /-/channel HTTP/1.1\r\nHost: 127.0.0.1\r\n" + head)
             assert read_line(sock) == b"HTTP/1.1 101 Switching Protocols\r\n"
         wait_for_channels(0)
 
@@ -163,7 +165,7 @@ def test_clients_of_version_1_are_undisturbed() -> None:
 
 
 def test_a_request_before_it_on_the_same_connection_is_answered_first() -> None:
-    first = b"GET /speed HTTP/1.1\r\nHost: x\r\n\r\n"
+    first = b"GET /speed HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
     with iotkit.serve(Probe(), announce=False) as service:
         sock = socket.create_connection(("127.0.0.1", service.port), SOON)
         with sock:

@@ -183,10 +183,12 @@ def test_a_client_that_goes_away_does_no_harm() -> None:
     device = Patient()
     with iotkit.serve(device, announce=False) as service:
         with socket.create_connection(("127.0.0.1", service.port), SOON) as client:
-            client.sendall(b"POST /wait HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+            client.sendall(b"POST /wait HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\n\r\n")
             assert device.begun.wait(SOON)
         with socket.create_connection(("127.0.0.1", service.port), SOON) as client:
-            client.sendall(b"PUT /level HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n12")
+            client.sendall(
+                b"PUT /level HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 10\r\n\r\n12"
+            )
         device.go_on.set()
         assert ask(service.port, "GET", "/level").json["value"] == 7
 

@@ -33,6 +33,7 @@ from iotkit.errors import (
 )
 from iotkit.host import Hosted
 from iotkit.links.local import LocalLink
+from iotkit.links.tokens import Meant
 from iotkit.links.web import WebLink
 from iotkit.sim.testhosttiny import TestHostTiny
 from iotkit.types import INT_MAX, INT_MIN
@@ -482,7 +483,8 @@ def test_looking_at_it_sends_nothing() -> None:
 def test_identity_is_the_address_unless_it_is_known() -> None:
     with iotkit.serve(Probe(), announce=False) as service:
         for identity, wanted in (("", service.url), ("probe-1", "probe-1")):
-            link = WebLink(service.url + "/", identity=identity)
+            meant = Meant("probe", identity) if identity else None
+            link = WebLink(service.url + "/", meant=meant)
             assert (link.identity, link.target) == (wanted, service.url)
             link.close()
 

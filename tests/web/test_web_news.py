@@ -274,7 +274,9 @@ def test_clients_that_go_away_are_forgotten() -> None:
                 query = "?longpoll" if accept == "*/*" else ""
                 with socket.create_connection(("127.0.0.1", service.port), SOON) as sock:
                     asked = link.begun
-                    head = f"GET {path}{query} HTTP/1.1\r\nHost: x\r\nAccept: {accept}\r\n\r\n"
+                    head = (
+                        f"GET {path}{query} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: {accept}\r\n\r\n"
+                    )
                     sock.sendall(head.encode())
                     link.wait_until(lambda link, asked=asked: link.begun > asked)
         link.wait_until(lambda link: not link.now)
@@ -286,7 +288,9 @@ def unread(service: Service) -> socket.socket:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
     sock.connect(("127.0.0.1", service.port))
     sock.settimeout(SOON)
-    sock.sendall(b"GET /-/properties/name HTTP/1.0\r\nAccept: text/event-stream\r\n\r\n")
+    sock.sendall(
+        b"GET /-/properties/name HTTP/1.0\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n"
+    )
     return sock
 
 

@@ -13,7 +13,7 @@ from web_tools import SOON, ask
 import iotkit
 from iotkit.links.channel import PROTOCOL
 from iotkit.links.representation import _STATUSES
-from iotkit.server import bare, channels, handler, news
+from iotkit.server import bare, channels, gate, handler, news, pairing, service
 from iotkit.server.routes import ROUTES
 from iotkit.sim import simulate
 
@@ -33,6 +33,11 @@ PROSE = " ".join(PAGE.split())
         f"takes nothing for {channels.PATIENCE:g} seconds is dropped",
         f"`Upgrade: {PROTOCOL}`",
         f"?{bare.LONG_POLL}`",
+        f"has sent {gate.FREE_TRIES} wrong tokens",
+        f"good for {pairing.LIFETIME / 60:g} minutes, and for {pairing.MAX_WRONG} wrong tries",
+        f"may have {service.MAX_HEADERS // 1024} KiB and its body {handler.MAX_BODY // 1024} KiB",
+        f"has {service.BODY_TIME:g} seconds for it",
+        f"nothing is asked for {service.IDLE_TIME:g} seconds",
     ],
 )
 def test_the_numbers_on_the_page_are_those_in_the_code(words: str) -> None:

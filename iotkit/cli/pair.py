@@ -1,0 +1,22 @@
+"""`iotkit pair`: be let in by a device that does not let everybody in."""
+
+from __future__ import annotations
+
+import click
+
+from .common import say
+
+
+@click.command()
+@click.argument("target")
+def pair(target: str) -> None:
+    """Pair with a device on the network, once.
+
+    TARGET is its name, or http://host:port. The code is shown where it is served; what you type
+    is not seen.
+    """
+    from ..pairing import pair as pair_with
+
+    code = click.prompt("The code", hide_input=True, prompt_suffix=": ", err=True)
+    pair_with(target, code)
+    say(f"Paired with {target}. Programs of yours on this computer may use it from now on.")
