@@ -45,8 +45,19 @@ def commands() -> Iterator[str]:
             yield line
 
 
+def programs() -> Iterator[tuple[str, str]]:
+    """Yield each program with its page's name; one without imports goes on from that before it."""
+    whole: list[tuple[str, str]] = []
+    for page, block in blocks("python"):
+        if whole and whole[-1][0] == page and not re.match("import |from |%|#", block):
+            whole[-1] = page, f"{whole[-1][1]}\n{block}"
+        else:
+            whole.append((page, block))
+    yield from whole
+
+
 PROGRAMS = [
-    pytest.param(block, id=f"{page}: {block.splitlines()[0]}") for page, block in blocks("python")
+    pytest.param(program, id=f"{page}: {program.splitlines()[0]}") for page, program in programs()
 ]
 
 
