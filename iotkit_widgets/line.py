@@ -17,7 +17,7 @@ class Line(Talking):
     While it is `busy`, the button can't be pressed. `failed` tells that the text is an error.
     """
 
-    _esm = joined("dom", "talk", "line")
+    _esm = joined("dom", "talk", "saved", "line")
     _css = STYLE
     title = traitlets.Unicode().tag(sync=True)
     text = traitlets.Unicode().tag(sync=True)

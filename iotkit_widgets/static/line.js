@@ -1,9 +1,14 @@
 // A line of the shelf.
 
 import { make, makeControl } from "./dom.js";
+import { comeBack, keepSaved } from "./saved.js";
 import { say } from "./talk.js";
 
 export default {
+  initialize({ model }) {
+    comeBack(model); // later: the notebook waits for this here
+  },
+
   render({ model, el }) {
     const title = make("span", { class: "iotkit-name" });
     const text = make("span", { class: "iotkit-words", role: "status" });
@@ -24,7 +29,12 @@ export default {
     for (const name of watched) model.on(name, paint);
     paint();
     el.append(element);
+    const unsave = keepSaved(model, element, () => {
+      const words = ["title", "text"].map((name) => make("code", {}, model.get(name)));
+      return make("p", {}, words[0], " ", words[1]).outerHTML;
+    });
     return () => {
+      unsave();
       for (const name of watched) model.off(name, paint);
     };
   },

@@ -15,15 +15,16 @@ export function keepSaved(model, element, html) {
   if (!context) return () => {};
   let roots = new Set();
   outputsWith(model, context, (data) => data[VIEW]).then((found) => (roots = new Set(found.values())));
-  const answer = (event) => event.detail.push(html());
+  const answer = (event) => event.detail.push({ element, html: html() });
   const onSave = (_, state) => {
     if (state !== "started") return;
     const output = element.closest(".jp-OutputArea-output") ?? element.parentElement;
-    const ours = [...output.querySelectorAll(".iotkit")];
-    if (ours[0] !== element) return; // one of them does it for all
     const parts = [];
-    for (const one of ours) one.dispatchEvent(new CustomEvent(ASK, { detail: parts }));
-    replaceWhileSaved(context, roots, parts.join(""));
+    for (const one of output.querySelectorAll(".iotkit")) {
+      one.dispatchEvent(new CustomEvent(ASK, { detail: parts }));
+    }
+    if (parts[0]?.element !== element) return; // one of them does it for all
+    replaceWhileSaved(context, roots, parts.map((part) => part.html).join(""));
   };
   element.addEventListener(ASK, answer);
   context.saveState.connect(onSave);
@@ -37,6 +38,7 @@ export async function comeBack(model) {
   const outputs = await outputsWith(model, context, (_, metadata) => metadata.iotkit);
   const { dirty } = context.model;
   for (const [output, id] of outputs) {
+    if (output.data[VIEW]) continue; // another widget in it was quicker
     const view = { version_major: 2, version_minor: 0, model_id: id };
     output.setData({ data: { ...output.data, [VIEW]: view } });
   }

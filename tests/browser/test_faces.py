@@ -295,6 +295,20 @@ def test_a_saved_notebook_without_its_kernel_shows_the_table(
     expect(output).to_have_text(re.compile("station.*count.*19.*reset"))
 
 
+def test_a_saved_shelf_says_what_was_on_it(lab: Lab) -> None:
+    lab.open("from iotkit_widgets import Shelf", "Shelf()")
+    lab.run_all()
+    expect(lab.page.locator(".iotkit-line .iotkit-name")).to_have_text("No devices yet")
+    lab.command("docmanager:save")
+    (output,) = nbformat.read(path_of(lab), 4).cells[1].outputs
+    assert "<code>No devices yet</code>" in output.data["text/html"]
+    lab.execute("import iotkit; robot = iotkit.connect('sim:sumobot')")
+    expect(lab.page.locator(".iotkit-stop-all")).to_be_visible()
+    expect(lab.panel().locator(".iotkit-badge")).to_have_text("connected")
+    lab.command("docmanager:save")
+    assert table_in(path_of(lab))["speed"] == "50"
+
+
 def test_a_page_made_of_a_saved_notebook_shows_the_table(lab: Lab) -> None:
     open_station(lab)
     lab.command("docmanager:save")

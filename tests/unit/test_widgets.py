@@ -177,6 +177,8 @@ def test_the_modules_join_to_one_without_imports() -> None:
         ["dom", "talk", "saved", "pad"],
         list(assets.PLOT),
         ["dom", "talk", "saved", "map"],
+        ["dom", "talk", "saved", "line"],
+        ["dom", "talk", "stop", "all"],
     ],
 )
 def test_modules_import_only_what_stands_before_them_and_share_no_name(names: list[str]) -> None:
