@@ -66,6 +66,7 @@ function makeSpark(spec) {
   picture.append(line);
   const range = make("div", { class: "iotkit-scale", title: "The lowest and the highest of 30 s" });
   let points = []; // {at, first, low, high, last}, and {at, gap: true} from when on nobody looked
+  let looked = false;
   let timer = 0;
   let due = 0;
 
@@ -103,7 +104,13 @@ function makeSpark(spec) {
       drawIn(STEP);
     },
     seen(visible) {
-      if (visible) return drawIn(0);
+      if (visible) {
+        // What was shown before anybody looked says nothing of the time since.
+        if (!looked) points = points.slice(-1).map((point) => ({ ...point, at: performance.now() }));
+        looked = true;
+        drawIn(0);
+        return;
+      }
       clearTimeout(timer);
       timer = 0;
       if (points.length && !points.at(-1).gap) points.push({ at: performance.now(), gap: true });

@@ -14,7 +14,7 @@ from playwright.sync_api import Locator, expect
 from test_panel import CONTRAST
 
 STATION = """
-import iotkit, ipywidgets
+import iotkit, ipywidgets, threading
 from typing import Annotated
 from iotkit import host
 from iotkit_widgets import Panel, Shelf
@@ -112,6 +112,17 @@ def test_a_number_without_limits_draws_its_last_half_minute(lab: Lab) -> None:
     expect(span).to_have_text("5 … 9")
     become(lab, count=7)
     expect(path).to_have_attribute("d", re.compile(r" 95\.0.*[ V]5\.0.*50\.0H"))
+
+
+def test_the_line_has_a_gap_where_nobody_looked(lab: Lab) -> None:
+    panel = open_station(lab)
+    path = tile(panel, "count").locator("path")
+    expect(path).to_have_attribute("d", re.compile("^M[^M]+$"))
+    panel.evaluate("(panel) => (panel.style.display = 'none')")
+    lab.until("any('poll' in t.name or 'watch' in t.name for t in threading.enumerate())", "False")
+    become(lab, count=9)
+    panel.evaluate("(panel) => (panel.style.display = '')")
+    expect(path).to_have_attribute("d", re.compile("^M[^M]+M[^M]+$"))
 
 
 def test_a_panel_that_nothing_happens_to_draws_nothing(lab: Lab) -> None:
