@@ -31,13 +31,13 @@ _log = logging.getLogger(__name__)
 class Gate:
     """Lets a request in, or refuses it.
 
-    `names` are the host names of this computer and its device, in small letters: a browser that
-    was lured here under another name is refused. With a `token`, whoever asks has to know it;
-    `identity` tells them which device's token is meant.
+    `names` are the host names of this computer and its device, in small letters, beside
+    `localhost` and addresses: a browser that was lured here under another name is refused. With
+    a `token`, whoever asks has to know it; `identity` tells them which device's token is meant.
     """
 
     def __init__(self, names: set[str], identity: str, token: str = "") -> None:
-        self.names = names | {"localhost"}
+        self._names = names
         self.identity, self.token = identity, token
         self._tries = Tries(FREE_TRIES)
 
@@ -59,7 +59,7 @@ class Gate:
         if not found:
             return False
         name = found["name"].removesuffix(".")
-        if name in self.names:
+        if name == "localhost" or name in self._names:
             return True
         try:
             ipaddress.ip_address(name.strip("[]"))
@@ -119,6 +119,14 @@ def own_names(*devices: str) -> set[str]:
     computer = socket.gethostname().lower()
     local = {computer.partition(".")[0], *(name.lower() for name in devices)}
     return {computer, *(f"{name}.local" for name in local if name), *local} - {""}
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this computer reaches what listens at `host`."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _check_browser(request: Request, host: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import errno
-import ipaddress
 import socket
 import threading
 from types import TracebackType
@@ -19,7 +18,7 @@ from ..links import Link, tokens
 from ..links.local import LocalLink
 from ..types import shown
 from . import loop
-from .gate import Gate, own_names
+from .gate import Gate, is_loopback, own_names
 from .handler import application
 from .pairing import the_pairing
 from .served import Served
@@ -56,7 +55,9 @@ class Service:
     ) -> None:
         """See `serve`; with `own`, the link is closed at the end."""
         identity = link.identify() if token or announce else ""
-        gate = Gate(own_names(link.description.name, host), identity, token)
+        # On this computer alone it has no name: others could make a browser believe one of these.
+        names = set() if is_loopback(host) else own_names(link.description.name, host)
+        gate = Gate(names, identity, token)
         listening = _listening(port, host)
         self.port: int = listening.getsockname()[1]
         self.url = f"http://{_address(host)}:{self.port}"
@@ -76,7 +77,8 @@ class Service:
                 self._announcement = announced(
                     link.description, self.port, identity=identity, host=host, locked=bool(token)
                 )
-                gate.names.add(self._announcement.server)
+                if names:
+                    names.add(self._announcement.server)
         except BaseException:
             self.close()
             raise
@@ -197,7 +199,7 @@ def _close_all() -> None:
 def _token(link: Link, host: str, token: str | bool | None) -> str:
     """Return the token of the service; an empty one where everybody is let in."""
     if token is None:
-        token = not _is_loopback(host)
+        token = not is_loopback(host)
     if token is False:
         return ""
     if token is True:
@@ -206,13 +208,6 @@ def _token(link: Link, host: str, token: str | bool | None) -> str:
         raise BadType(f"a token is a text, or True or False, not {shown(token)}")
     tokens.keep(link.identify(), token)  # for the owner's other programs
     return token
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _listening(port: int, host: str) -> socket.socket:

@@ -113,10 +113,12 @@ def server(folder: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def browser_page(playwright: Playwright) -> Iterator[Page]:
+def browser_page(playwright: Playwright, *flags: str) -> Iterator[Page]:
     """Run Debian's Chromium without a window; give a page in it."""
     chromium = shutil.which("chromium")
-    browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS, headless=True)
+    browser = playwright.chromium.launch(
+        executable_path=chromium, args=[*FLAGS, *flags], headless=True
+    )
     try:
         yield browser.new_page(viewport={"width": 1280, "height": 900})
     finally:

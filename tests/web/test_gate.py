@@ -338,14 +338,34 @@ def test_a_challenge_that_makes_no_sense_gets_no_token(challenge: str) -> None:
         "[::1]:8000",
         "localhost",
         "LOCALHOST.:80",
-        "probe.local",
-        "Probe.local:8000",
-        socket.gethostname(),
-        f"{socket.gethostname().split('.')[0]}.local",
     ],
 )
-def test_its_own_names_are_let_in(name: str) -> None:
+def test_addresses_and_localhost_are_let_in(name: str) -> None:
     with serve(Probe(), announce=False) as service:
+        assert ask(service.port, "GET", "/speed", Host=name).status == 200
+
+
+OWN_NAMES = [
+    "probe.local",
+    "Probe.local:8000",
+    socket.gethostname(),
+    f"{socket.gethostname().split('.')[0]}.local",
+]
+
+
+@pytest.mark.parametrize("name", OWN_NAMES)
+def test_its_own_names_are_let_in_where_it_is_on_the_network(name: str) -> None:
+    with serve(Probe(), host="0.0.0.0", announce=False, token=False) as service:
+        assert ask(service.port, "GET", "/speed", Host=name).status == 200
+    with serve(Probe(), announce=False) as service:  # a page could have taken such a name
+        assert ask(service.port, "GET", "/speed", Host=name).status == 421
+
+
+def test_the_name_that_its_address_is_told_under_is_let_in(unique_name: str) -> None:
+    device = type("Named", (Probe,), {}, id=unique_name)()  # type: ignore[call-arg]
+    with serve(device, host="0.0.0.0", token=False) as service:
+        assert service.name == unique_name
+        name = service._announcement.server
         assert ask(service.port, "GET", "/speed", Host=name).status == 200
 
 

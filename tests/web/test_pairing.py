@@ -178,4 +178,3 @@ def test_by_name_on_the_network_which_says_that_a_token_is_needed(
             assert probe.speed == 80
         info = next(iter(i for n, i in discovery.the_browser()._infos.items() if unique_name in n))
         assert info.properties[b"auth"] == b"token"
-        assert info.server.rstrip(".") in service._served.gate.names
