@@ -5,20 +5,21 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
 import ipywidgets
 
-from iotkit import polling
 from iotkit.description import Argument, Attribute, Function
 from iotkit.device import Device, link_of
 from iotkit.errors import IotkitError, UnknownName, did_you_mean
+from iotkit.links import Change
 from iotkit.types import Type
 
 from .hub import keep_subshell
 
+PERIOD = 0.05  # seconds between two values at least: more than that, these can't carry
 ECHO = 0.4  # seconds after a user's touch in which the device's value waits
 MAX_POSITIONS = 10_000  # of a slider; where there are more, a box is handier
 
@@ -62,22 +63,20 @@ class _Bound:
         if not read_only:
             self.widget.observe(self._entered, "value")
         self.widget.observe(self._closing, "comm")
-        self._watched = polling.watch(device, self._heard)
+        self._following = self._link.follow(attribute.name, self._heard, PERIOD)
 
     def _closing(self, change: Any) -> None:
         if change["new"] is None:
-            self._watched.close()
+            self._following.close()
             if self._timer:
                 self._timer.cancel()
 
-    def _heard(self, changes: Mapping[str, polling.Change]) -> None:
+    def _heard(self, _: str, change: Change, __: float) -> None:
         if self._link.closed:
             self.widget.disabled = True
-        change = changes.get(self._attribute.name)
-        if change is None or isinstance(change, Exception):
-            return
-        self._device_value = change
-        self._show()
+        if not isinstance(change, Exception):
+            self._device_value = change
+            self._show()
 
     def _show(self) -> None:
         """Show the device's value, unless a user is at it; then a little later."""
@@ -119,11 +118,12 @@ class _Bound:
 
     def _send(self) -> None:
         with self._lock:
-            if not self._wanted:
-                self._sending = False
-                self._watched.refresh(self._attribute.name)
-                return
-            value = self._wanted.pop()
+            wanted, self._wanted = self._wanted, []
+            self._sending = bool(wanted)
+        if not wanted:
+            self._following.refresh()
+            return
+        value = wanted[0]
         try:
             future = self._link.set(self._attribute.name, self._attribute.check(value))
         except IotkitError as error:

@@ -2,33 +2,47 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
 import anywidget
 from ipywidgets import Widget
 
-FRAME = 1 / 60  # seconds between two messages: as often as a screen shows anything new
+FRAME = 1 / 60  # seconds between two messages: as fast as a screen shows them
 SWEEP = 1.0  # seconds between two looks at who is still there
 
 _log = logging.getLogger(__name__)
 
+News = dict[str, dict[str, Any]]  # by part and name
+
 
 class Member(Protocol):
-    """Who sends by the hub."""
+    """Who is looked after by the hub."""
 
     def sweep(self) -> None:
-        """Forget those who have gone without a word; called every second, from a thread."""
+        """Forget those who have gone without a word; called every second, in the hub's thread."""
+
+
+class Reporter(Protocol):
+    """Who sends news by the hub."""
+
+    key: str
+
+    def collect(self) -> News:
+        """Return what is new since the last time; called in the hub's thread."""
 
 
 class Hub(anywidget.AnyWidget):
     """A widget without a view; it sends at most one message a frame, with the latest values.
 
-    A message is `{"news": {key: {part: {…}}}}`, where `key` is what panels of one device have
-    in common. Its thread runs while it has members.
+    A message's buffer is the JSON text of `{key: {part: {…}}}`, where `key` is what panels of one
+    device have in common. Its thread runs while it has members; a member's news is collected
+    when it is sent, so that whoever brings it does no more than `mark`.
     """
 
     _esm = "export default { render() {} };\n"
@@ -38,10 +52,11 @@ class Hub(anywidget.AnyWidget):
     def __init__(self) -> None:
         super().__init__()
         keep_subshell(self)
-        self._news: dict[str, dict[str, dict[str, Any]]] = {}
-        self._members: list[Member] = []
+        self._marked: deque[Reporter] = deque()
         self._due: dict[Callable[[], None], None] = {}  # what to call with the next frame
-        self._changed = threading.Condition()
+        self._members: list[Member] = []
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
         self._thread: threading.Thread | None = None
 
     @classmethod
@@ -53,65 +68,83 @@ class Hub(anywidget.AnyWidget):
             return cls._the_one
 
     def join(self, member: Member) -> None:
-        """Begin to send for `member`."""
-        with self._changed:
+        """Look after `member` every second, from now on."""
+        with self._lock:
             self._members.append(member)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="iotkit hub", daemon=True)
-                self._thread.start()
+            self._begin()
 
     def leave(self, member: Member) -> None:
-        """Send for `member` no more; a second time does nothing."""
-        with self._changed:
+        """Look after `member` no more; a second time does nothing."""
+        with self._lock:
             self._members = [other for other in self._members if other is not member]
-            self._changed.notify_all()
+        self._wake.set()
 
-    def publish(self, key: str, part: str, news: dict[str, Any]) -> None:
-        """Send `news` with the next message, from any thread; the latest for each name wins."""
-        with self._changed:
-            self._news.setdefault(key, {}).setdefault(part, {}).update(news)
-            self._changed.notify_all()
+    def mark(self, reporter: Reporter) -> None:
+        """Have the news of `reporter` collected for the next message, from any thread."""
+        with self._lock:
+            self._marked.append(reporter)
+            self._begin()
+        self._wake.set()
 
     def soon(self, work: Callable[[], None]) -> None:
         """Call `work` with the next frame, once however often this is asked, from any thread."""
         if work in self._due:
             return
-        with self._changed:
+        with self._lock:
             self._due[work] = None
-            self._changed.notify_all()
+            self._begin()
+        self._wake.set()
+
+    def _begin(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="iotkit hub", daemon=True)
+            self._thread.start()
 
     def _run(self) -> None:
         frame = threading.Event()  # never set: its wait is the time between two messages
-        swept = time.monotonic()
+        swept = 0.0
         while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._news or self._due or not self._members, SWEEP)
-                news, self._news = self._news, {}
-                due, self._due = self._due, {}
+            self._wake.wait(SWEEP)
+            self._wake.clear()
+            began = time.monotonic()
+            with self._lock:
                 members = list(self._members)
-                if not (members or news or due):
+                due, self._due = self._due, {}
+                if not (members or due or self._marked):
                     self._thread = None
                     return
-            begun = time.monotonic()
             try:
-                if news:
-                    self.send({"news": news})
+                self._send_news()
                 for work in due:
                     work()
-                if begun - swept >= SWEEP:
-                    swept = begun
+                if began - swept >= SWEEP:
+                    swept = began
                     for member in members:
                         member.sweep()
             except Exception:  # else all panels would stand still
                 _log.exception("values could not be sent to the browser")
-            frame.wait(max(begun + FRAME - time.monotonic(), 0))
+            frame.wait(max(began + FRAME - time.monotonic(), 0))
+
+    def _send_news(self) -> None:
+        news: dict[str, News] = {}
+        for _ in range(len(self._marked)):
+            reporter = self._marked.popleft()
+            try:
+                collected = reporter.collect()
+            except Exception:  # of one device: the others go on
+                _log.exception("the news of a panel could not be collected")
+                continue
+            for part, fresh in collected.items():
+                news.setdefault(reporter.key, {}).setdefault(part, {}).update(fresh)
+        if news:  # as bytes, since what a message is made of otherwise is looked at piece by piece
+            self.send({}, [json.dumps(news, separators=(",", ":")).encode()])
 
 
 def keep_subshell(widget: Widget) -> None:
     """Have messages from the browser handled where the browser says: beside a running cell.
 
     ipykernel 7.4 sends them to where the widget last spoke from instead, which is mostly the
-    cell's thread, so that a panel's buttons would wait for the cell to end.
+    cell's thread, so that a control's messages would wait for the cell to end.
     """
     comm = widget.comm
     if comm is not None and callable(getattr(comm, "_reply_subshell_for", None)):

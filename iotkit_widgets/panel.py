@@ -10,14 +10,13 @@ from typing import Any
 
 import traitlets
 
-from iotkit import polling
 from iotkit.device import Device, link_of
 from iotkit.errors import DeviceDisconnected, DeviceTimeout, UnknownName
-from iotkit.polling import Change
+from iotkit.links import Change
 from iotkit.types import Value
 
 from .assets import STYLE, joined
-from .hub import Hub
+from .hub import FRAME, Hub, News
 from .recorder import recorder_of
 from .spec import given, snapshot, spec_of
 from .talk import Talking
@@ -27,6 +26,7 @@ READ_LIMIT = 0.5  # seconds that values may take to be read for a panel that nob
 FRESH = 1.0  # seconds that such values are good for
 
 _NO_ANSWER = (DeviceTimeout, DeviceDisconnected)
+_VALUES = (int, float, str)
 
 
 class Panel(Talking):
@@ -59,8 +59,12 @@ class Panel(Talking):
         self._values: dict[str, Value] = {}  # the last that was a value
         self._read_at = -FRESH
         self._views: dict[str, float] = {}  # those that can be seen, and until when that counts
-        self._watched: polling.Subscription | None = None
-        self._unwatch_hold: Callable[[], None] = lambda: None
+        self._fresh: dict[str, Change] = {}  # what was heard and not collected yet
+        self._marked = False  # the hub knows that there is something to collect
+        self._greeted = False  # there is a view that has to be told everything
+        self._told: News = {}  # what the browser knows, but for the entries
+        self._followed: list[Callable[[], None]] = []  # what ends it
+        self._turn = threading.Lock()  # who may begin or end that
         self._hub = Hub.get()
         super().__init__(
             spec=spec_of(self._link), key=f"{id(self._link):x}", hub=self._hub.model_id, **kwargs
@@ -88,7 +92,8 @@ class Panel(Talking):
         if key is None:
             self._read()
             with self._lock:
-                state |= {"entries": self._entries(self._known), "state": self._condition()}
+                condition = self._condition()
+                state |= {"entries": self._entries(self._known, condition), "state": condition}
         return state
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -97,50 +102,70 @@ class Panel(Talking):
         html = snapshot(self._link, self._values)
         return {**data, "text/plain": repr(self._device), "text/html": html}, metadata
 
+    # What comes from the device.
+
     def sweep(self) -> None:
-        """Forget the views that have gone without a word."""
+        """Forget the views that have gone without a word; see Member.sweep."""
         now = time.monotonic()
         with self._lock:
             self._views = {view: until for view, until in self._views.items() if until > now}
-        self._follow()
+        self._mark()
 
-    # What comes from the device.
+    def collect(self) -> News:
+        """Return what is new; see Member.collect. Follows the device if somebody can see it."""
+        self._follow()
+        self._marked = False
+        with self._lock:
+            changes: dict[str, Change] = {}
+            while self._fresh:
+                name, change = self._fresh.popitem()
+                changes[name] = change
+            self._note(changes)
+            news: News = {}
+            condition = self._condition()
+            if entries := self._entries(self._known if self._greeted else changes, condition):
+                news["entries"] = entries
+            for part, now in {"state": condition, "recording": self._recorder.condition()}.items():
+                if now and (self._greeted or now != self._told.get(part)):
+                    news[part] = self._told[part] = now
+            self._greeted = False
+        return news
+
+    def _heard(self, name: str, change: Change, _: float) -> None:
+        # Called for each of many thousand changes a second. Whoever collects sees the change, or
+        # has taken the mark away before.
+        self._fresh[name] = change
+        self._mark()
+
+    def _mark(self) -> None:
+        if not self._marked:
+            self._marked = True
+            self._hub.mark(self)
 
     def _follow(self) -> None:
-        """Follow the device if somebody can see it, else not."""
-        with self._lock:
-            if self._views and self._watched is None:
+        with self._turn:
+            if self._views and not self._followed:
                 self._hub.join(self)
-                self._unwatch_hold = self._link.hold.watch(self._held)
-                self._watched = polling.watch(self._device, self._heard)
-            elif not self._views and self._watched is not None:
-                self._watched.close()
-                self._watched = None
-                self._unwatch_hold()
+                follow = self._link.follow
+                attributes = [
+                    follow(n, self._heard, FRAME) for n in self._link.description.attributes
+                ]
+                self._followed = [self._link.hold.watch(self._mark), *(a.close for a in attributes)]
+            elif not self._views and self._followed:
+                for end in self._followed:
+                    end()
+                self._followed = []
                 self._hub.leave(self)
-
-    def _held(self) -> None:
-        self._hub.publish(self.key, "state", self._condition())
-
-    def _heard(self, changes: Mapping[str, Change]) -> None:
-        with self._lock:
-            before = self._condition()
-            self._note(changes)
-            entries, now = self._entries(changes), self._condition()
-        if entries:
-            self._hub.publish(self.key, "entries", entries)
-        if now != before or self._link.closed:
-            self._hub.publish(self.key, "state", now)
 
     def _note(self, changes: Mapping[str, Change]) -> None:
         self._known.update(changes)
-        self._values.update(
-            {name: c for name, c in changes.items() if not isinstance(c, Exception)}
-        )
+        self._values.update((name, c) for name, c in changes.items() if isinstance(c, _VALUES))
 
-    def _entries(self, changes: Mapping[str, Change]) -> dict[str, dict[str, Any]]:
+    def _entries(
+        self, changes: Mapping[str, Change], condition: dict[str, str]
+    ) -> dict[str, dict[str, Any]]:
         """Return what the browser shows for these; where all is silent, the old values stay."""
-        if self._condition()["is"] in ("silent", "gone"):
+        if condition["is"] in ("silent", "gone"):
             return {name: {"value": value} for name, value in self._values.items()}
         return {
             name: {"error": str(change)} if isinstance(change, Exception) else {"value": change}
@@ -160,9 +185,9 @@ class Panel(Talking):
         return {"is": "connected", "why": ""}
 
     def _read(self) -> None:
-        """Read the values once, for what is shown before a poll, within READ_LIMIT."""
+        """Read the values once, for what is shown before news comes, within READ_LIMIT."""
         end = time.monotonic() + READ_LIMIT
-        if self._watched or self._link.closed or self._read_at + FRESH > time.monotonic():
+        if self._followed or self._link.closed or self._read_at + FRESH > time.monotonic():
             return
         read: dict[str, Change] = {}
         for name in self._link.description.attributes:
@@ -184,29 +209,27 @@ class Panel(Talking):
             case {"view": str(), "id": int(), "stop": int() | float()} if self._link.can_halt:
                 self.halt(content, [self._link])
             case {"view": str(), "id": int(), "record": bool(on)}:
-                self.answer(content, lambda: self._recorder.turn(self._device, on, self._recorded))
+                self.answer(content, lambda: self._recorder.turn(self._device, on, self._mark))
             case {"view": str(), "id": int(), "set": str(name), "value": raw}:
-                self.answer(content, lambda: self._set(name, raw))
+                self._begin(content, lambda: self._set(name, raw))
             case {"view": str(), "id": int(), "call": str(name), "args": list(args)}:
-                self.answer(content, lambda: self._call(name, args))
+                self._begin(content, lambda: self._call(name, args))
 
     def _seen(self, view: str, visible: bool) -> None:
         with self._lock:
-            known = view in self._views
             if visible and self.comm is not None:
+                self._greeted = self._greeted or view not in self._views
                 self._views[view] = time.monotonic() + EXPIRY
             else:
                 self._views.pop(view, None)
-            entries, condition = self._entries(self._known), self._condition()
-        self._follow()
-        if visible and not known:
-            self._hub.publish(self.key, "entries", entries)
-            self._hub.publish(self.key, "state", condition)
-            self._recorded()
+        self._mark()
 
-    def _recorded(self) -> None:
-        if condition := self._recorder.condition():
-            self._hub.publish(self.key, "recording", condition)
+    def _begin(self, content: dict[str, Any], start: Callable[[], Future[Any]]) -> None:
+        """Answer a view; in a thread of its own where that may be held up, by a port."""
+        if self._link.never_waits:
+            self.answer(content, start)
+        else:
+            threading.Thread(target=self.answer, args=(content, start), daemon=True).start()
 
     def _set(self, name: str, raw: Any) -> Future[None]:
         attribute = self._link.description.attributes.get(name)
@@ -214,12 +237,8 @@ class Panel(Talking):
             raise UnknownName(f"the device has no attribute {name!r}")
         self._link.hold.driven = True
         future = self._link.set(name, attribute.check(given(attribute, raw)))
-        future.add_done_callback(lambda _: self._refresh(name))
+        future.add_done_callback(lambda _: self._link.newsroom.refresh(name))
         return future
-
-    def _refresh(self, name: str) -> None:
-        if watched := self._watched:
-            watched.refresh(name)
 
     def _call(self, name: str, args: list[Any]) -> Future[Value | None]:
         function = self._link.description.functions.get(name)

@@ -126,8 +126,9 @@ export function watchVisibility(element, tell) {
 // Call `hear(news)` for each message of the hub about the device. Returns what ends that.
 export async function listen(model, hear) {
   const key = model.get("key");
-  const onMessage = (message) => {
-    const news = message.news?.[key];
+  const onMessage = (message, buffers) => {
+    message.news ??= JSON.parse(new TextDecoder().decode(buffers[0])); // the first panel does it
+    const news = message.news[key];
     if (news) hear(news);
   };
   try {

@@ -63,7 +63,7 @@ def test_dragging_a_slider_sets_the_device_and_the_slider_stays_under_the_hand(l
     assert 75 <= int(held) <= 85
     lab.until("robot.speed", held)  # while the button is still down
     lab.execute("robot.speed = 10")
-    lab.page.wait_for_timeout(600)  # a poll, and more than the time after a touch
+    lab.page.wait_for_timeout(600)  # more than the time after a touch
     expect(handle).to_have_value(held)
     mouse.up()
     expect(handle).to_have_value("10")  # and then it follows the device again
@@ -210,19 +210,19 @@ def test_a_panel_ends_with_its_device_and_says_so(lab: Lab) -> None:
     expect(panel.locator(".iotkit-badge")).to_have_text("gone")
     expect(button(panel, "forward")).to_be_disabled()
     expect(slider(panel, "speed")).to_have_value("50")
-    lab.until("[t.name for t in threading.enumerate() if 'poll' in t.name]", "[]")
+    lab.until("[t.name for t in threading.enumerate() if 'iotkit watch' in t.name]", "[]")
 
 
 def test_a_device_is_left_alone_while_its_panel_is_out_of_sight(lab: Lab) -> None:
-    polled = "any('poll' in t.name for t in threading.enumerate())"
+    followed = "bool(iotkit.link_of(robot).newsroom.attributes())"
     open_panel(lab, "sumobot", "for n in range(100): print(n)")
-    lab.until(polled, "True")
+    lab.until(followed, "True")
     lab.page.locator(".jp-Cell").last.locator(".jp-OutputArea-output").evaluate(
         "(e) => e.scrollIntoView({ block: 'end' })"
     )
-    lab.until(polled, "False")
+    lab.until(followed, "False")
     lab.panel().scroll_into_view_if_needed()
-    lab.until(polled, "True")
+    lab.until(followed, "True")
 
 
 def test_fifty_panels_opened_and_closed_leave_nothing(lab: Lab) -> None:

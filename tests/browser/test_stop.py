@@ -139,7 +139,7 @@ def test_stop_reaches_the_robot_and_nothing_that_moves_it_follows(
     expect(panel.locator("> .iotkit-note:visible")).to_contain_text(words)
     expect(output(lab, 3)).to_contain_text(f"DeviceStopped: {words}")
     assert wire.commands()[-1] == "stop"
-    lab.execute("robot.forward()")  # which is a new cell
+    lab.until("robot.forward() or 'done'", "'done'")  # which is a new cell
     wire.wait_for(lambda commands: commands[-1] == "forward")
     expect(panel.locator(".iotkit-badge")).to_have_text("connected")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 import time
@@ -116,10 +117,10 @@ class View:
     def _tap(self, widget: ipywidgets.Widget, heard: list[dict[str, Any]]) -> None:
         send = widget.comm.send
 
-        def tapped(data: Any = None, **rest: Any) -> None:
+        def tapped(data: Any = None, buffers: Any = (), **rest: Any) -> None:
             if data["method"] == "custom":
-                heard.append(data["content"])
-            send(data, **rest)
+                heard.append(json.loads(buffers[0]) if buffers else data["content"])
+            send(data, buffers=buffers, **rest)
 
         widget.comm.send = tapped
 
@@ -138,17 +139,22 @@ class View:
 
     def entries(self) -> dict[str, Any]:
         """Return the values and errors heard, the latest for each name."""
-        parts = [m["news"].get(self.widget.key, {}).get("entries", {}) for m in self.news]
+        parts = [m.get(self.widget.key, {}).get("entries", {}) for m in self.news]
         return {name: entry for part in parts for name, entry in part.items()}
 
     def recording(self) -> dict[str, Any]:
         """Return what was heard last of the recording."""
-        parts = [m["news"].get(self.widget.key, {}).get("recording", {}) for m in self.news]
+        parts = [m.get(self.widget.key, {}).get("recording", {}) for m in self.news]
         return next((part for part in reversed(parts) if part), {})
 
     def state(self) -> str:
-        parts = [m["news"].get(self.widget.key, {}).get("state", {}) for m in self.news]
+        parts = [m.get(self.widget.key, {}).get("state", {}) for m in self.news]
         return next((str(part["is"]) for part in reversed(parts) if part), "")
+
+
+def followed(device: Device) -> list[str]:
+    """Return the attributes of which news is wanted."""
+    return link_of(device).newsroom.attributes()
 
 
 def threads(name: str) -> list[threading.Thread]:
@@ -252,12 +258,12 @@ def test_a_panel_of_something_else_is_refused_in_words() -> None:
 
 def test_the_device_is_asked_only_while_a_view_can_be_seen(lamp: Lamp, device: Device) -> None:
     view = View(Panel(device))
-    assert not threads("iotkit poll")
+    assert not followed(device)
     view.say(visible=True)
     lamp.bright = 81
     until(lambda: view.entries().get("bright") == {"value": 81})
     view.say(visible=False)
-    until(lambda: not threads("iotkit poll") and not threads("iotkit hub"))
+    until(lambda: not followed(device) and not threads("iotkit hub"))
 
 
 @pytest.mark.usefixtures("_quick")
@@ -267,15 +273,14 @@ def test_a_page_that_goes_without_a_word_is_forgotten(
     monkeypatch.setattr(panel, "EXPIRY", 0.1)
     view = View(Panel(device))
     view.say(visible=True)
-    assert threads("iotkit poll")
-    until(lambda: not threads("iotkit poll") and not threads("iotkit hub"))
+    until(lambda: followed(device))
+    until(lambda: not followed(device) and not threads("iotkit hub"))
 
 
-def test_two_panels_share_one_poller_and_agree(lamp: Lamp, device: Device) -> None:
+def test_two_panels_of_a_device_agree(lamp: Lamp, device: Device) -> None:
     one, other = View(Panel(device), "one"), View(Panel(device), "other")
     one.say(visible=True)
     other.say(visible=True)
-    assert len(threads("iotkit poll")) == 1
     assert "result" in one.ask(set="bright", value=7)
     until(lambda: one.entries().get("bright") == other.entries().get("bright") == {"value": 7})
     one.widget.close()
@@ -291,7 +296,7 @@ def test_fifty_panels_opened_and_closed_leave_no_thread_and_no_widget(device: De
         view.say(visible=True)
         view.widget.close()
         view.widget.close()
-    until(lambda: not threads("iotkit poll") and not threads("iotkit hub"))
+    until(lambda: not followed(device) and not threads("iotkit hub"))
     assert len(_instances) == widgets
 
 
@@ -307,21 +312,35 @@ def test_a_device_that_is_gone_is_shown_as_that_with_its_last_values(device: Dev
     assert "sim:lamp" in state["why"]
 
 
-def test_the_hub_sends_a_message_a_frame_however_much_there_is() -> None:
-    class Nobody:
-        def sweep(self) -> None:
-            pass
-
-    member, the_hub, sent = Nobody(), Hub.get(), []
-    the_hub.comm.send = lambda data=None, **rest: sent.append(data["content"]["news"])
-    the_hub.join(member)
-    began = time.monotonic()
+def test_the_hub_sends_a_message_a_frame_however_much_there_is(lamp: Lamp, device: Device) -> None:
+    view = View(Panel(device))
+    view.say(visible=True)
+    until(lambda: "bright" in view.entries())
+    sent, began = len(view.news), time.monotonic()
     for number in range(20_000):
-        the_hub.publish(f"device {number % 3}", "entries", {"x": {"value": number}})
-    until(lambda: sent and sent[-1].get("device 1", {}).get("entries") == {"x": {"value": 19_999}})
+        view.widget._heard("bright", number, 0.0)
+    until(lambda: view.entries()["bright"] == {"value": 19_999})
     frames = (time.monotonic() - began) / hub.FRAME
-    assert len(sent) <= frames + 2
-    the_hub.leave(member)
+    assert len(view.news) - sent <= frames + 2
+
+
+def test_what_fails_in_one_panel_leaves_the_others_alone(
+    lamp: Lamp, device: Device, caplog: pytest.LogCaptureFixture
+) -> None:
+    view = View(Panel(device))
+
+    class Broken:
+        key = "broken"
+
+        def collect(self) -> hub.News:
+            raise ZeroDivisionError
+
+    view.say(visible=True)
+    Hub.get().mark(Broken())
+    Hub.get().mark(Broken())
+    lamp.bright = 3
+    until(lambda: view.entries().get("bright") == {"value": 3})
+    assert "could not be collected" in caplog.text
 
 
 # What a view asks for.
@@ -441,7 +460,7 @@ def test_a_message_that_makes_no_sense_does_nothing(
     view.say(**message)
     view.widget._handle_custom_msg("nonsense", [])
     assert not view.heard
-    assert not threads("iotkit poll")
+    assert not followed(device)
 
 
 # Stock controls.
@@ -477,7 +496,7 @@ def test_a_control_sets_the_device_and_follows_it(lamp: Lamp, device: Device) ->
     until(lambda: slider.value == 100)
     slider.close()
     text.close()
-    until(lambda: not threads("iotkit poll"))
+    assert not followed(device)
 
 
 def test_a_control_goes_back_to_the_devices_value_when_that_is_refused(
@@ -625,7 +644,7 @@ def test_a_device_that_is_open_here_and_served_is_shown_once(unique_name: str) -
         shown.close()
 
 
-def test_what_fails_in_a_watcher_is_logged_and_polling_goes_on(
+def test_what_fails_in_a_watcher_is_logged_and_the_news_goes_on(
     device: Device, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     view = View(Panel(device))
