@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
-from fake_devices import SOON
+from fake_devices import SOON, wired
 from hypothesis import given
 from hypothesis import strategies as st
 from program import PATIENCE, environment
@@ -337,6 +337,22 @@ def test_a_recording_ends_with_its_device_and_says_so(kart):
     kept = list(log)
     assert [type(value) for _, _, value in kept[2:]] == [DeviceDisconnected] * 2
     assert "ended" in repr(log)
+
+
+def test_a_device_on_a_line_is_recorded_as_any_other_until_the_line_is_cut(tmp_path):
+    own = Kart()
+    with wired(own) as (device, line):
+        log = iotkit.record(device, "speed", "bump", path=tmp_path / "run.jsonl")
+        until(lambda: len(log))
+        own.speed = 7
+        own.bump("left")
+        until(lambda: len(log) == 3)
+        line.close()
+        until(lambda: not log.running)
+        log.stop()
+    kept = [value for _, _, value in log]
+    assert set(kept[:3]) == {50, 7, "left"}
+    assert [type(value) for value in kept[3:]] == [DeviceDisconnected] * 2
 
 
 def test_nothing_is_recorded_after_stop_and_the_device_is_asked_no_more(kart):
