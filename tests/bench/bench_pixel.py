@@ -32,14 +32,14 @@ WARM_UP = 3  # seconds
 
 OBSERVE = """() => {
     window.shown = {};
-    const reading = document.querySelector('.iotkit-panel [data-name="pulse"]');
+    const value = document.querySelector('.iotkit-panel [data-name="pulse"] output');
     const note = () => {
-        const number = /[0-9]+/.exec(reading.textContent.replace("pulse", ""))?.[0];
+        const number = value.textContent;
         requestAnimationFrame(() => {
             window.shown[number] ??= performance.timeOrigin + performance.now();
         });
     };
-    new MutationObserver(note).observe(reading, {
+    new MutationObserver(note).observe(value, {
         subtree: true, childList: true, characterData: true,
     });
 }"""
