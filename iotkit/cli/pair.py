@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from getpass import getpass
+
 import click
 
 from .common import say
@@ -17,6 +20,6 @@ def pair(target: str) -> None:
     """
     from ..pairing import pair as pair_with
 
-    code = click.prompt("The code", hide_input=True, prompt_suffix=": ", err=True)
-    pair_with(target, code)
+    by_hand = sys.stdin.isatty()
+    pair_with(target, getpass("The code: ") if by_hand else sys.stdin.readline().strip())
     say(f"Paired with {target}. Programs of yours on this computer may use it from now on.")

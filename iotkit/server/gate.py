@@ -39,6 +39,7 @@ class Gate:
     def __init__(self, names: set[str], identity: str, token: str = "") -> None:
         self._names = names
         self.identity, self.token = identity, token
+        self._realm = quote(identity)  # it may have been a device's to choose
         self._tries = Tries(FREE_TRIES)
 
     def check(self, request: Request) -> None:
@@ -76,12 +77,12 @@ class Gate:
             return
         if given:
             self._tries.count(request.address)
-            _log.warning("%s sent a wrong token for %s", request.address, self.identity)
+            _log.warning("%s sent a wrong token for %s", request.address, self._realm)
         raise Refused(
             401,
             "NotAllowed",
             "only who has paired with this device may use it: iotkit pair does that",
-            {"WWW-Authenticate": f'Bearer realm="{quote(self.identity)}"'},
+            {"WWW-Authenticate": f'Bearer realm="{self._realm}"'},
         )
 
 

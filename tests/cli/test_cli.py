@@ -734,6 +734,15 @@ def test_a_service_for_this_computer_may_want_a_token_too():
         assert output_of("get", service["url"], "speed") == "50\n"
 
 
+def test_a_code_may_come_from_a_program():
+    with started("serve", ROBOT, "--token", "--no-announce") as (service,):
+        done = iotkit("pair", service["url"], stdin=service["code"] + "\n")
+        assert (done.returncode, done.stderr) == (0, "")
+        done = iotkit("pair", service["url"], stdin="\n")
+        assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+        assert "not the code" in done.stderr
+
+
 def test_wrong_codes_are_followed_by_a_new_one():
     with running("serve", ROBOT, "--lan", "--no-announce") as process:
         url = re.search(r"http://[0-9.:]+", process.stdout.readline())[0]

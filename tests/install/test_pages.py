@@ -120,6 +120,12 @@ def test_a_command_on_a_page_works(command: str, place: Place) -> None:
                     pytest.fail(first + process.stdout.read())
         case ["iotkit", "shell", _]:
             assert run(*words, stdin="speed = 70\nspeed\n") == "70\n"
+        case ["iotkit", "pair", _]:
+            serve = ["iotkit", "serve", "sim:sumobot", "--token", "--json"]
+            with place.environment.start(*serve) as process:
+                assert process.stdout
+                (facts,) = json.loads(process.stdout.readline())
+                run("iotkit", "pair", facts["url"], stdin=facts["code"])
         case ["iotkit" | "pip", *_]:
             run(*words)
         case ["curl", *options, url]:
