@@ -15,7 +15,7 @@ from iotkit.links import Change, Following, Link
 from iotkit.types import Value
 
 from .assets import STYLE, joined
-from .hub import Hub
+from .hub import Hub, News
 from .spec import snapshot
 from .talk import Talking
 
@@ -52,6 +52,7 @@ class Map(Talking):
         self._names = [name for name in (*_PLACE, _HEADING) if name in spec]
         self._lock = threading.RLock()
         self._news: dict[str, dict[str, Any]] = {}  # of each attribute, what was heard last
+        self._fresh: dict[str, dict[str, Any]] = {}  # of these, what was not collected yet
         self._views: dict[str, float] = {}  # those that can be seen, and until when that counts
         self._following: list[Following] = []
         self._hub = Hub.get()
@@ -73,6 +74,12 @@ class Map(Talking):
             self._views = {view: until for view, until in self._views.items() if until > now}
         self._follow()
 
+    def collect(self) -> News:
+        """Return what is new; see Reporter.collect."""
+        with self._lock:
+            fresh, self._fresh = self._fresh, {}
+        return {"news": fresh} if fresh else {}
+
     def said(self, content: Any) -> None:
         """Note whether a view can be seen; see Talking.said."""
         match content:
@@ -83,10 +90,10 @@ class Map(Talking):
                         self._views[view] = time.monotonic() + EXPIRY
                     else:
                         self._views.pop(view, None)
-                    news = dict(self._news)
+                    if visible and not known:
+                        self._fresh = dict(self._news)
                 self._follow()
-                if visible and not known:
-                    self._hub.publish(self.key, "news", news)
+                self._hub.mark(self)
 
     def __repr__(self) -> str:
         return f"<map of {self._link.description.id} on {self._link.target}>"
@@ -108,8 +115,10 @@ class Map(Talking):
     def _heard(self, name: str, change: Change, at: float) -> None:  # noqa: ARG002 - as all Heard
         news = {"error": str(change)} if isinstance(change, Exception) else {"value": change}
         with self._lock:
-            self._news[name] = news
-        self._hub.publish(self.key, "news", {name: news})
+            known_to_hub = bool(self._fresh)
+            self._news[name] = self._fresh[name] = news
+        if not known_to_hub:
+            self._hub.mark(self)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
