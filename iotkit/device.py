@@ -21,12 +21,13 @@ from .description import Attribute, Function
 from .errors import BadType, ReadOnly, UnknownName
 from .links import Link
 from .values import reading
-from .watching import Watch, call
+from .watching import StateWatch, Watch, call
 
 if TYPE_CHECKING:
     from .aio import AsyncDevice
 
-GIVES_WAY = frozenset({"on"})  # a device's own name goes before these: lamps have an "on"
+# A device's own name goes before these: lamps have an "on".
+GIVES_WAY = frozenset({"on", "on_state", "state"})
 
 
 _watching = threading.Lock()  # a set can't be read while it grows
@@ -95,6 +96,28 @@ class Device(metaclass=_DeviceClass):
         return watch
 
     @property
+    def state(self) -> str:
+        """How it stands with the device: "ready" to be used, "lost", "reconnecting", or "closed".
+
+        A device that is unplugged, switched off or out of reach is "lost"; it is looked for, and
+        "ready" again when it is back. Until then using it raises DeviceLost. One that only lives
+        in this process, or in a program that `connect` has started, is never looked for.
+
+        A device with a function or attribute of its own called `state` keeps that; this is then
+        `iotkit.Device.state.fget(lamp)`.
+        """
+        return self._link.state
+
+    def on_state(self, callback: Callable[..., Any]) -> Watch:
+        """Call `callback(state, time)` each time that `state` changes, until "closed".
+
+        A callback may take fewer arguments, and is called as those of `on` are.
+        """
+        watch = StateWatch(self._link)
+        call(watch, callback)
+        return watch
+
+    @property
     def aio(self) -> AsyncDevice:
         """The same to be awaited: `await robot.aio.get("speed")`, `await robot.aio.forward()`."""
         from .aio import AsyncDevice  # which asyncio comes with
@@ -123,12 +146,12 @@ class Device(metaclass=_DeviceClass):
 
     def __repr__(self) -> str:
         known = self._link.description
-        state = "closed" if self._link.closed else "connected"
+        state = {"ready": "connected"}.get(self._link.state, self._link.state)
         names = ", ".join([*known.attributes, *(f"{name}()" for name in known.functions)])
         return f"<{known.id} on {self._link.target}, {state}: {names}>"
 
     def __dir__(self) -> list[str]:
-        own = ["aio", "close", "devinfo", "on", "watch"]
+        own = ["aio", "close", "devinfo", "on", "on_state", "state", "watch"]
         return list(dict.fromkeys([*own, *filter(_fits, all_names(self._link))]))
 
     def __getitem__(self, name: str) -> Any:

@@ -69,6 +69,10 @@ class DeviceDisconnected(IotkitError, ConnectionError):
     """The device is gone: unplugged, switched off, or its server ended."""
 
 
+class DeviceLost(DeviceDisconnected):
+    """The device is away just now; it is looked for, and comes back by itself."""
+
+
 class DeviceReset(DeviceDisconnected):
     """The device started anew while it was asked; what it was asked may or may not have run."""
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from . import host, opened
+from . import host, opened, ways
 from .device import Device, device_over, link_of
 from .errors import BadTarget, BadType, DeviceNotFound, IotkitError, did_you_mean
-from .links import WEB_CALL_TIMEOUT, WEB_TIMEOUT, Link
-from .links.tokens import Meant
+from .links import Link, State
 from .types import shown
 
 if TYPE_CHECKING:
     from .discovery import Found
+    from .links.lasting import Way
 
 FIND_TIMEOUT = 3.0  # seconds; a device that is there is found in a fraction of one
 
@@ -55,9 +54,8 @@ def connect(
         raise BadType(f"{target.__name__} is a class: write iotkit.connect({target.__name__}())")
     if target is None:
         target = _the_only_one()
-    meant = None
-    if isinstance(url := getattr(target, "url", None), str):  # of a device that was discovered
-        meant, target = Meant(target.name, target.id), url  # type: ignore[union-attr]
+    if isinstance(getattr(target, "url", None), str):
+        return _found(target, timeout)
     if not isinstance(target, str):
         raise BadType(f"connect() takes a text such as 'sim:sumobot', not {shown(target)}")
     target = target.strip()
@@ -71,51 +69,86 @@ def connect(
     if (already := _open_already(target)) is not None:
         return already
     if _PORT.fullmatch(target) or Path(target).is_char_device():
-        from .transports.serial import Serial
-
-        port = Serial(target, baud) if baud else Serial(target)
-        return _opened(_serial_link(port, timeout))
+        return _lasting(ways.SerialWay(target, baud, timeout))
     if scheme == "socket":
-        return _opened(_serial_link(_tcp(target), timeout))
+        return _lasting(ways.SocketWay(target, timeout))
     if scheme in ("http", "https"):
-        return _opened(_web_link(target, timeout, meant or Meant(target)))
+        return _lasting(ways.WebWay(target, timeout))
     if _NAME.fullmatch(target):
-        return find(target)
+        return _named(target, FIND_TIMEOUT, timeout)
     raise BadTarget(f"{target!r} names no way to a device. {_ways()}")
 
 
 def find(name: str, timeout: float = FIND_TIMEOUT) -> Device:
     """Return the device of that name on the local network.
 
-    Raises DeviceNotFound after `timeout` seconds, with the names of those that are there.
+    Raises DeviceNotFound after `timeout` seconds, with the names of those that are there. One
+    that is open and lost is the one it was, as long as no other has its name.
     """
+    return _named(name, timeout, None)
+
+
+def _named(name: str, patience: float, timeout: float | None) -> Device:
     from . import discovery
 
-    found = discovery.wait_for(name, timeout)
+    lost = _lost_as(name)
+    found = discovery.wait_for(name, 0.0 if lost else patience)
     if found is None:
+        if lost is not None:
+            return lost
         names = [one.name for one in discovery.known()]
         there = f"there is: {', '.join(names)}" if names else "there is no device at all"
         raise DeviceNotFound(
             f"no device named {name!r} on the network{did_you_mean(name, names)} ({there})"
         )
-    return _open_already(found.url) or _opened(
-        _web_link(found.url, None, Meant(found.name, found.id))
-    )
+    return _found(found, timeout, name)
+
+
+def _found(found: Any, timeout: float | None, name: str = "") -> Device:
+    for device in opened.devices():
+        link = link_of(device)
+        here = link.target == found.url
+        if (here and link.identity in (found.url, "")) or link.identity == (found.id or found.url):
+            return device
+    device = _lasting(ways.NameWay(found, timeout))
+    link_of(device).asked_as = name or found.name
+    return device
+
+
+def _lost_as(name: str) -> Device | None:
+    """Return the open device that was found by `name` and is lost just now."""
+    for device in opened.devices():
+        link = link_of(device)
+        if link.asked_as == name and link.state in ("lost", "reconnecting"):
+            return device
+    return None
+
+
+def _lasting(way: Way) -> Device:
+    from .links.lasting import LastingLink
+
+    return _opened(LastingLink(way))
 
 
 def _opened(link: Link) -> Device:
     device = device_over(link)
     opened.add(device)
+
+    def forget(state: State) -> None:
+        if state == "closed":
+            opened.remove(device)
+
+    link.newsroom.states.watch(forget)
+    if link.closed:
+        forget("closed")
     return device
 
 
 def _open_already(target: str) -> Device | None:
     for device in opened.devices():
         link = link_of(device)
-        if link.target == target.rstrip("/"):
-            if not link.closed:
-                return device
-            device.close()
+        if link.target == target.rstrip("/") and not link.closed:
+            return device
     return None
 
 
@@ -139,46 +172,6 @@ def _serial_link(transport: Any, timeout: float | None) -> Link:
     from .links.serial import SerialLink
 
     return SerialLink(transport, timeout=timeout) if timeout else SerialLink(transport)
-
-
-def _tcp(target: str) -> Any:
-    from .transports.tcp import Tcp
-
-    host_, port = _address(target)
-    return Tcp.connect(host_, port)
-
-
-def _web_link(url: str, timeout: float | None, meant: Meant) -> Link:
-    """Return a link by the service's channel, or by version 1 of the web API where it has none."""
-    from .links import channel
-
-    _address(url)
-    url = url.rstrip("/")
-    transport = channel.open_channel(url, meant)
-    link: Link
-    if transport is not None:
-        from .links.serial import SerialLink
-
-        link = SerialLink(transport, timeout=timeout or WEB_TIMEOUT, call_timeout=WEB_CALL_TIMEOUT)
-        link.identity = meant.identity or url
-    else:
-        from .links.web import WebLink
-
-        link = WebLink(url, timeout=timeout or WEB_TIMEOUT, meant=meant)
-    return link
-
-
-def _address(target: str) -> tuple[str, int]:
-    try:
-        parts = urlsplit(target)
-        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-    except ValueError:
-        parts, port = None, None
-    if parts is None or not parts.hostname or not port:
-        raise BadTarget(
-            f"{target!r} needs a host and a port, as in {target.split(':')[0]}://host:port"
-        )
-    return parts.hostname, port
 
 
 def _the_only_one() -> str:

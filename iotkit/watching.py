@@ -13,18 +13,18 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from copy import copy
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
 from .description import Attribute
-from .errors import BadValue, DeviceDisconnected, IotkitError
-from .links import Change, Following, Link
+from .errors import BadValue, IotkitError
+from .links import Change, Link, State, is_last
 from .text import printable
 from .values import reading
 
 if TYPE_CHECKING:
     import asyncio  # else only where it is used: it takes a while to load
 
-EVENTS_KEPT = 100  # of those that a program hasn't taken yet
+EVENTS_KEPT = STATES_KEPT = 100  # of those that a program hasn't taken yet
 QUIET = 10.0  # seconds in which the same error of a callback is shown once
 BLINK = 0.2  # seconds: Windows can't interrupt a longer wait
 
@@ -49,8 +49,8 @@ class Watch(Iterator[News], AsyncIterator[News]):
     `for` and `async for` wait for the next one. `keep` is how many wait for a slow program at
     most: without it, the newest value of an attribute, and 100 events. Older ones give way, and
     `dropped` counts them. Iteration raises what has become of a value that isn't
-    known (DeviceTimeout, DeviceError; it may go on after that), and DeviceDisconnected when the
-    device is gone.
+    known (DeviceTimeout, DeviceError, or DeviceLost for a device that is away and comes back by
+    itself; it goes on after that), and DeviceDisconnected when the device is gone.
     """
 
     def __init__(self, link: Link, name: str, every: float = 0.0, keep: int | None = None) -> None:
@@ -61,11 +61,17 @@ class Watch(Iterator[News], AsyncIterator[News]):
             keep = 1 if name in link.description.attributes else EVENTS_KEPT
         if isinstance(keep, bool) or not isinstance(keep, int) or keep < 1:
             raise BadValue(f"keep={keep!r} is no number of values: 1 or more can be kept")
+        self._begin(link, name, keep)
+        self._following: _Ending = link.follow(name, self._inbox.put, every)
+        self._end_if_forgotten()
+
+    def _begin(self, link: Link, name: str, keep: int) -> None:
         self.name = name
         self._target = link.description.id
         self._attribute = link.description.attributes.get(name)
         self._inbox = _Inbox(keep)
-        self._following = link.follow(name, self._inbox.put, every)
+
+    def _end_if_forgotten(self) -> None:
         # Whoever forgets to close it: what is followed knows the inbox alone.
         self._forgotten = weakref.finalize(self, _end, self._following)
         self._forgotten.atexit = False
@@ -125,7 +131,40 @@ class Watch(Iterator[News], AsyncIterator[News]):
         return News(_known(change, self._attribute, at), at)
 
 
-def _end(following: Following) -> None:
+class StateWatch(Watch):
+    """What becomes of a link: its states, until it is closed."""
+
+    def __init__(self, link: Link) -> None:
+        """Begin."""
+        self._begin(link, "state", STATES_KEPT)
+        self._attribute = None  # a device may have one of that name
+        self._following = _States(link, self._inbox)
+        self._end_if_forgotten()
+
+
+class _Ending(Protocol):
+    """Something that can be ended."""
+
+    def close(self) -> None:
+        """End it."""
+
+
+class _States:
+    """Puts the states of a link into an inbox until `close`."""
+
+    def __init__(self, link: Link, inbox: _Inbox) -> None:
+        self._inbox = inbox
+        self.close = link.newsroom.states.watch(self._changed)
+        if link.closed:
+            inbox.finish()
+
+    def _changed(self, state: State) -> None:
+        self._inbox.put("state", state, time.time())
+        if state == "closed":
+            self._inbox.finish()
+
+
+def _end(following: _Ending) -> None:
     """End it in a thread of its own.
 
     Python finds what was forgotten wherever a thread happens to be: perhaps with a lock in its
@@ -143,15 +182,22 @@ class _Inbox:
         self._waiting: deque[tuple[Change, float]] = deque(maxlen=keep)
         self._changed = threading.Condition()
         self._waker: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
-        self._gone: tuple[DeviceDisconnected, float] | None = None  # nothing can replace it
+        self._gone: tuple[Change, float] | None = None  # nothing can replace it
+        self._finished = False
 
     def put(self, name: str, change: Change, at: float) -> None:  # noqa: ARG002 - see Heard
         with self._changed:
-            if isinstance(change, DeviceDisconnected):
+            if is_last(change):
                 self._gone = change, at
             else:
                 self.dropped += len(self._waiting) == self._waiting.maxlen
                 self._waiting.append((change, at))
+            self._wake()
+
+    def finish(self) -> None:
+        """Close it as soon as everything has been taken."""
+        with self._changed:
+            self._finished = True
             self._wake()
 
     def close(self) -> None:
@@ -183,7 +229,7 @@ class _Inbox:
             await woken.wait()
 
     def _ready(self) -> bool:
-        return bool(self._waiting or self._gone or self.closed)
+        return bool(self._waiting or self._gone or self._finished or self.closed)
 
     def _next(self) -> tuple[Change, float] | None:
         if self.closed:

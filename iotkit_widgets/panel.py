@@ -11,7 +11,7 @@ from typing import Any
 import traitlets
 
 from iotkit.device import Device, link_of
-from iotkit.errors import DeviceDisconnected, DeviceTimeout, UnknownName
+from iotkit.errors import DeviceDisconnected, DeviceLost, DeviceTimeout, UnknownName
 from iotkit.links import Change
 from iotkit.types import Value
 
@@ -150,7 +150,11 @@ class Panel(Talking):
                 attributes = [
                     follow(n, self._heard, FRAME) for n in self._link.description.attributes
                 ]
-                self._followed = [self._link.hold.watch(self._mark), *(a.close for a in attributes)]
+                self._followed = [
+                    self._link.hold.watch(self._mark),
+                    self._link.newsroom.states.watch(lambda _: self._mark()),
+                    *(attribute.close for attribute in attributes),
+                ]
             elif not self._views and self._followed:
                 for end in self._followed:
                     end()
@@ -165,7 +169,7 @@ class Panel(Talking):
         self, changes: Mapping[str, Change], condition: dict[str, str]
     ) -> dict[str, dict[str, Any]]:
         """Return what the browser shows for these; where all is silent, the old values stay."""
-        if condition["is"] in ("silent", "gone"):
+        if condition["is"] in ("silent", "lost", "gone"):
             return {name: {"value": value} for name, value in self._values.items()}
         return {
             name: {"error": str(change)} if isinstance(change, Exception) else {"value": change}
@@ -178,8 +182,12 @@ class Panel(Talking):
         why = str(lost[-1]) if lost else ""
         if self._link.closed:
             return {"is": "gone", "why": why or f"{self._link.target} is closed"}
+        if self._link.state in ("lost", "reconnecting"):
+            return {"is": "lost", "why": self._link.newsroom.states.why}
         if lost and len(lost) == len(self._link.description.attributes):
-            return {"is": "silent", "why": why}
+            # Perhaps behind what connects it to here; or it is back, and says in a moment what is.
+            away = isinstance(lost[-1], DeviceLost)
+            return {"is": "lost" if away else "silent", "why": why}
         if self._link.hold.why:
             return {"is": "stopped", "why": self._link.hold.why}
         return {"is": "connected", "why": ""}

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
 from ..description import Description
-from ..errors import DeviceError, DeviceStopped
+from ..errors import DeviceError, DeviceStopped, IotkitError
 from ..types import Value
 from .hold import Hold
-from .news import Change, Following, Heard, Newsroom
+from .news import Change, Following, Heard, Newsroom, is_last
+from .states import State
 
 HALT = "stop"  # the function that ends what a device does
 TIMEOUT = 2.0  # seconds for a get or a set: a long line at 9600 baud, and as much again
@@ -32,6 +33,7 @@ class Link(ABC):
 
     `target` is what a person typed to get here; `description` is what the device says of
     itself; `identity` tells this very device from others of its class, as far as that is known.
+    `asked_as` is another text by which a person asks for it, if there is one.
 
     Values given to a link are those that `Attribute.check` or `Function.check` returned, under
     a name in the description. Each method returns at once; each future ends with a result or
@@ -46,6 +48,7 @@ class Link(ABC):
     newsroom: Newsroom
     hold: Hold
     identity: str = ""
+    asked_as: str = ""
     never_waits: bool = False
 
     def identify(self) -> str:
@@ -114,7 +117,8 @@ class Link(ABC):
         IotkitError why there is none; `time` is when it came here, in seconds since the epoch.
         Of an attribute, the first call comes as soon as the value is known, then one for each
         change, but at most one in `period` seconds: the newest wins, and the last one always
-        comes. When the device is gone for good, the last call has DeviceDisconnected.
+        comes. While the device is lost and looked for, that is DeviceLost; when it is gone for
+        good, the last call has DeviceDisconnected.
 
         However many follow, the device itself is asked once. What doesn't push is asked
         for again and again, at a rate that leaves the line free for others.
@@ -126,6 +130,11 @@ class Link(ABC):
         """Note that a host which is offered the device has sent a good command, for its deadman."""
 
     @property
+    def state(self) -> State:
+        """How it stands with the link: `newsroom.states` also says why, and when that changes."""
+        return self.newsroom.states.now
+
+    @property
     @abstractmethod
     def closed(self) -> bool:
         """Whether the device can't be reached by this link any more."""
@@ -133,6 +142,34 @@ class Link(ABC):
     @abstractmethod
     def close(self) -> None:
         """Let go of the device; what is unanswered ends with DeviceDisconnected."""
+
+
+class LosableLink(Link):
+    """A link that ends when it loses the device, and may then be replaced by a new one.
+
+    `on_gone` is called with the reason, in any thread. By itself a link has a newsroom of
+    its own, which ends with it; `report_to` another one, which then is to be told in `on_gone`.
+    """
+
+    on_gone: Callable[[IotkitError], None]
+
+    @abstractmethod
+    def report_to(self, newsroom: Newsroom) -> None:
+        """Tell the news there from now on."""
+
+    # The source of that newsroom.
+
+    @abstractmethod
+    def begin(self, name: str, period: float) -> None:
+        """Begin to tell of an attribute; see Source.begin."""
+
+    @abstractmethod
+    def end(self, name: str) -> None:
+        """End it; see Source.end."""
+
+    @abstractmethod
+    def refresh(self, name: str) -> None:
+        """Ask for an attribute now; see Source.refresh."""
 
 
 __all__ = [
@@ -146,5 +183,8 @@ __all__ = [
     "Heard",
     "Hold",
     "Link",
+    "LosableLink",
     "Newsroom",
+    "State",
+    "is_last",
 ]

@@ -47,6 +47,7 @@ class HttpClient:
     def __init__(self, base: str, connections: int) -> None:
         self._base = base
         self._adapter = _Adapter(pool_connections=1, pool_maxsize=connections)
+        self.absent = False  # nobody listens there any more
 
     def request(
         self, method: str, path: str, body: bytes = b"", content_type: str = ""
@@ -99,6 +100,7 @@ class HttpClient:
             return DeviceDisconnected(f"{base} is closed{more}")
         match error:
             case requests.ConnectTimeout():
+                self.absent = True
                 return DeviceTimeout(
                     f"nobody answers at {base}: is it switched on, and on this network?"
                 )
@@ -107,6 +109,7 @@ class HttpClient:
             case requests.exceptions.SSLError():
                 return DeviceDisconnected(f"{base} has no certificate that this computer trusts")
             case urllib3.exceptions.MaxRetryError():
+                self.absent = True
                 return DeviceDisconnected(
                     f"nobody answers at {base}: is its server running, and the address right?"
                 )

@@ -247,7 +247,7 @@ class Line:
             told: _Told = [(question, self._gone)]
             if self._gone is None:
                 question.taken()
-                told = [(dropped, _stopped(instead, dropped)) for dropped in self._drop()]
+                told = [(dropped, _ended(instead, dropped)) for dropped in self._drop()]
                 if self._end.framed:
                     key, data = self._end.ask(command)
                 else:
@@ -270,7 +270,9 @@ class Line:
             for queue in self._waiting:
                 queue.clear()
         self._transport.close()
-        self._tell([(question, self._gone) for question in unanswered])
+        self.heard.set()  # nothing will be heard any more; who waits for that may go on
+        self.started.set()
+        self._tell([(question, _ended(self._gone, question)) for question in unanswered])
         self.on_gone(self._gone)
         if threading.current_thread() is not self._thread:
             self._thread.join()
@@ -475,7 +477,8 @@ def _answer(question: _Question, outcome: Any) -> None:
         question.future.set_result(outcome)
 
 
-def _stopped(error: IotkitError, question: _Question) -> IotkitError:
+def _ended(error: IotkitError, question: _Question) -> IotkitError:
+    """Return `error`, and whether what was asked may have run all the same."""
     doubt = "; the call may have run" if question.once and question.sent else ""
     return type(error)(f"{error}{doubt}")
 

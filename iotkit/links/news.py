@@ -14,8 +14,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from ..errors import DeviceDisconnected, IotkitError
+from ..errors import DeviceDisconnected, DeviceLost, IotkitError
 from ..types import Value
+from .states import States
 from .timer import cancel, later
 
 Change = Value | None | IotkitError  # a value; None for an event without one; or why there is none
@@ -100,12 +101,12 @@ class Following:
             later(left, self._due)
         self._pass_on(soon=soon)
 
-    def tell_event(self, change: Change, at: float) -> None:
-        """Pass on what an event brought, at once."""
+    def tell_event(self, change: Change, at: float, *, soon: bool = False) -> None:
+        """Pass on what an event brought, at once; see `tell` for `soon`."""
         with self._lock:
             if not self._over:
                 self._waiting.append((change, at))
-        self._pass_on()
+        self._pass_on(soon=soon)
 
     def end(self, reason: IotkitError, *, soon: bool = False) -> None:
         """Pass on what still waits, and why there will be nothing more."""
@@ -165,9 +166,10 @@ class Following:
 
 
 class Newsroom:
-    """The news of one device: who follows what, and what was told last."""
+    """The news of one device: who follows what, what was told last, and how it stands with it."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, states: States | None = None) -> None:
+        self.states = states or States()
         self._source = source
         self._lock = threading.Lock()
         self._turn = threading.RLock()  # who may speak with the source
@@ -177,13 +179,14 @@ class Newsroom:
         self._numbers: dict[str, int] = {}  # of each attribute's last news
         self._events: set[str] = set()
         self._number = 0
+        self._away: IotkitError | None = None  # why nothing can be known just now
         self._gone: IotkitError | None = None
 
     def follow(self, name: str, heard: Heard, period: float, *, event: bool) -> Following:
         """Begin to tell `heard` of `name`; see Link.follow."""
         following = Following(self, name, heard, period)
         with self._lock:
-            gone, latest = self._gone, self._latest.get(name)
+            gone, away, latest = self._gone, self._away, self._latest.get(name)
             if gone is None:
                 self._following[name] = (*self._following.get(name, ()), following)
                 if event:
@@ -191,7 +194,9 @@ class Newsroom:
         if gone is not None:
             following.end(gone, soon=True)
             return following
-        if latest is not None:
+        if away is not None:
+            following.tell_event(away, time.time(), soon=True)
+        elif latest is not None:
             following.tell(*latest, soon=True)
         self._ask(name)
         return following
@@ -283,12 +288,29 @@ class Newsroom:
             for name, period in list(self._asked.items()):
                 self._source.begin(name, period)
 
+    def lose(self, reason: IotkitError) -> None:
+        """Tell all, now and later, that nothing can be known of the device, until `resume`."""
+        with self._lock:
+            self._away = reason
+            names = list(self._following)
+        for name in names:
+            self.tell(name, reason)
+
+    def resume(self) -> None:
+        """Tell of everything anew: the device is back."""
+        with self._lock:
+            self._away = None
+            self._latest.clear()
+        self.renew()
+
     def close(self, reason: IotkitError) -> None:
         """Tell all that the device is gone, and nothing after that; a second time does nothing."""
         with self._lock:
             if self._gone is not None:
                 return
             self._gone = reason
+        self.states.become("closed", str(reason))
+        with self._lock:
             followed, self._following = self._following, {}
         for following in followed.values():
             for one in following:
@@ -312,6 +334,11 @@ class Newsroom:
 def gone(target: str) -> DeviceDisconnected:
     """Return what those who follow a device hear last."""
     return DeviceDisconnected(f"{target} is closed")
+
+
+def is_last(change: Change) -> bool:
+    """Whether nothing more will come after `change`: the device is gone for good."""
+    return isinstance(change, DeviceDisconnected) and not isinstance(change, DeviceLost)
 
 
 def same(one: Change, other: Change) -> bool:

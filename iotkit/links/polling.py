@@ -42,7 +42,8 @@ class Poller:
 
     `period` is the least time between two questions for the same attribute, in seconds. Half of
     the time at least belongs to others: a question that took long is followed by a long rest.
-    `found`, if given, is called with the name of an attribute whose answer was news.
+    `found`, if given, is called with the name of an attribute whose answer was news. `told` may be
+    replaced.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class Poller:
         period: float = 0.0,
         found: Callable[[str], None] | None = None,
     ) -> None:
-        self._name, self._ask, self._told = name, ask, told
+        self._name, self._ask, self.told = name, ask, told
         self._found = found
         self._period = period
         self._changed = threading.Condition()
@@ -149,7 +150,7 @@ class Poller:
 
     def _poll(self, name: str) -> None:
         """Ask for one value; tell of it in the thread in which the answer comes, so in order."""
-        answered, mark = threading.Event(), self._told.mark()
+        answered, mark = threading.Event(), self.told.mark()
 
         def answer(future: Future[Value]) -> None:
             try:
@@ -162,7 +163,7 @@ class Poller:
         try:
             self._ask(name).add_done_callback(answer)
         except IotkitError as error:  # it can't even be asked
-            self._told.tell(name, error)
+            self.told.tell(name, error)
             return
         with self._changed:
             self._changed.wait_for(lambda: answered.is_set() or name not in self._periods)
@@ -181,7 +182,7 @@ class Poller:
         self._missed, self._silence = 0, None
         self._wake([name])
         change = future.result() if error is None else _told_as(error)
-        if self._told.tell(name, change, mark=mark) and self._found is not None:
+        if self.told.tell(name, change, mark=mark) and self._found is not None:
             self._found(name)
 
     def _wake(self, names: Iterable[str]) -> None:
@@ -195,13 +196,13 @@ class Poller:
         self._missed += 1
         lost = [name]
         if self._missed > 1 or len(self._periods) == 1:
-            lost = self._told.attributes()
+            lost = self.told.attributes()
             error = self._silence = self._silence or error  # the same, whichever is asked for
         with self._changed:
             rested = time.monotonic() + REST
             self._resting |= {one: rested for one in lost if one in self._periods}
         for one in lost:
-            self._told.tell(one, error, mark=mark)
+            self.told.tell(one, error, mark=mark)
 
 
 def _told_as(error: BaseException) -> IotkitError:

@@ -11,8 +11,8 @@ from typing import Any
 from ..description import is_identifier
 from ..errors import (
     BadValue,
-    DeviceDisconnected,
     DeviceError,
+    DeviceLost,
     DeviceStopped,
     DeviceTimeout,
     IotkitError,
@@ -23,7 +23,7 @@ from ..errors import (
 from ..protocol import EVENT_NEWS, NO_NEWS, VALUE_NEWS, News, Reply
 from ..transports import TICK, Transport
 from ..types import Type, Value, shown
-from . import CALL_TIMEOUT, HALT, TIMEOUT, Hold, Link, Newsroom
+from . import CALL_TIMEOUT, HALT, TIMEOUT, Hold, LosableLink, Newsroom
 from .greeting import greet
 from .introspection import introspect
 from .line import Line
@@ -41,7 +41,7 @@ LONGEST_WATCH = 65.535  # seconds
 _log = logging.getLogger(__name__)
 
 
-class SerialLink(Link):
+class SerialLink(LosableLink):
     """A device at the other end of `transport`, which this takes over and closes."""
 
     def __init__(
@@ -60,6 +60,7 @@ class SerialLink(Link):
         self._timeout, self._call_timeout = timeout, call_timeout
         self._line = Line(transport)
         self.newsroom, self.hold = Newsroom(self), Hold()
+        self.on_gone = self.newsroom.close
         try:
             self.description = introspect(self._line, greet(self._line, transport), timeout)
             if self.can_halt:
@@ -238,9 +239,13 @@ class SerialLink(Link):
             self._line.ask("ping", lambda _: None, timeout=self._timeout, tries=TRIES)
         self.newsroom.renew()
 
+    def report_to(self, newsroom: Newsroom) -> None:
+        """Tell the news there; see LosableLink.report_to."""
+        self.newsroom = self._poller.told = newsroom
+
     def _gone(self, reason: IotkitError) -> None:
-        self.newsroom.close(reason)
         self._poller.close()
+        self.on_gone(reason)
 
     def _heard(self, news: News) -> None:
         """Take in what the device has said unasked; what makes no sense is dropped."""
@@ -285,6 +290,8 @@ def _failure(status: int, words: str) -> IotkitError:
     """Return the error of a device that is itself behind something that offers it."""
     if status == 504:
         return DeviceTimeout(words)
+    if status == 503:
+        return DeviceLost(words)
     return DeviceError(words, status)
 
 
@@ -293,7 +300,7 @@ def _refusal(reply: Reply, words: str) -> IotkitError:
     if (reply.status, reply.message) == (504, "No answer"):
         return DeviceTimeout(words)
     if (reply.status, reply.message) == (503, "Device gone"):
-        return DeviceDisconnected(words)
+        return DeviceLost(words)
     if reply.status == 416:
         return OutOfRange(words, reply.data)
     if reply.status == 405:

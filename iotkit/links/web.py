@@ -24,7 +24,7 @@ from ..errors import (
     ProtocolError,
 )
 from ..types import Type, Value
-from . import HALT, WEB_CALL_TIMEOUT, WEB_TIMEOUT, Hold, Link, Newsroom
+from . import HALT, WEB_CALL_TIMEOUT, WEB_TIMEOUT, Hold, LosableLink, Newsroom
 from .http import Answer, HttpClient
 from .polling import Poller
 from .representation import MEDIA_TYPE, error_of, from_json, plain, to_json
@@ -38,7 +38,7 @@ _REFUSED = (403, 421, 429)  # statuses of a server that doesn't let this client 
 _TEXT = "text/plain; charset=utf-8"
 
 
-class WebLink(Link):
+class WebLink(LosableLink):
     """The device behind the web server at `url`, such as `http://192.168.1.7:8000`.
 
     Values are read and set one at a time, in order; polls run beside, one at a time, and so do
@@ -66,6 +66,8 @@ class WebLink(Link):
         self._values, self._polls, self._halts, self._calls = map(self._pool, (1, 1, 1, MAX_CALLS))
         self._halted: tuple[int, DeviceStopped | None] = (0, None)  # how often, and how lately
         self.newsroom, self.hold = Newsroom(self), Hold()
+        self._own_news = self.newsroom
+        self.on_gone = _nothing  # the server may come back, and then this goes on
         try:
             self.description = self._introspect()
             name = f"iotkit poll {self.description.id}"
@@ -112,7 +114,7 @@ class WebLink(Link):
         wait = threading.get_ident() not in self._workers
         for pool in (self._values, self._polls, self._halts, self._calls):
             pool.shutdown(wait=wait)
-        self.newsroom.close(self._gone())
+        self._own_news.close(self._gone())
         if hasattr(self, "_poller"):
             self._poller.close()
 
@@ -148,6 +150,10 @@ class WebLink(Link):
             gone: Future[Any] = Future()
             gone.set_exception(self._gone())
             return gone
+
+    def report_to(self, newsroom: Newsroom) -> None:
+        """Tell the news there; see LosableLink.report_to."""
+        self.newsroom = self._poller.told = newsroom
 
     # What follows runs in the workers.
 
@@ -198,7 +204,12 @@ class WebLink(Link):
         if self._closed:
             raise self._gone()
         timeout = self._call_timeout if risk else self._timeout
-        answer = self._http.send(request, timeout, tries=tries, risk=risk)
+        try:
+            answer = self._http.send(request, timeout, tries=tries, risk=risk)
+        except IotkitError as error:
+            if self._http.absent and not self._closed:
+                self.on_gone(error)
+            raise
         refused = f"{self.description.id} refused {what}"
         if not 200 <= answer.status < 300:
             raise _failure(answer, refused)
@@ -216,6 +227,10 @@ class WebLink(Link):
 
     def _gone(self) -> DeviceDisconnected:
         return DeviceDisconnected(f"{self.target} is closed")
+
+
+def _nothing(_: IotkitError) -> None:
+    """Make nothing of it."""
 
 
 def _path(name: str) -> str:

@@ -16,7 +16,7 @@ from typing import BinaryIO, Self
 from ..commands import unknown
 from ..device import Device, link_of
 from ..errors import BadType, BadValue, DeviceDisconnected, RecordingError
-from ..links import Change, Following
+from ..links import Change, Following, is_last
 from ..types import shown
 from .entries import Entry, Header
 from .files import unwritable
@@ -102,7 +102,7 @@ class Log(Recording):
             elapsed = round(time.monotonic() - self._began, 6)
             self._waiting.append(Entry(elapsed, name, change))
             self._count += 1
-            if isinstance(change, DeviceDisconnected):
+            if is_last(change):
                 self._gone.add(name)
             if len(self._gone) == len(self.names):
                 self._ended.set()

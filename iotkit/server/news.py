@@ -9,8 +9,8 @@ from collections import deque
 from types import TracebackType
 from typing import Self
 
-from ..errors import DeviceDisconnected, IotkitError
-from ..links import Change, Following
+from ..errors import IotkitError
+from ..links import Change, Following, is_last
 from ..links.representation import exception, to_json
 from ..types import Value
 from .messages import Refused, Response, Stream
@@ -123,7 +123,7 @@ class EventStream(Stream):
             async with asyncio.timeout(HEARTBEAT):
                 value, at = await self._news.next()
         except IotkitError as error:
-            self._ended = isinstance(error, DeviceDisconnected)
+            self._ended = is_last(error)
             told = exception(type(error).__name__, str(error), "")
             return b"event: exception\ndata: %b\n\n" % to_json(told["value"])
         except TimeoutError:

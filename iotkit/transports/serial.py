@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from dataclasses import dataclass
 
 import serial
 from serial.tools import list_ports
@@ -92,6 +93,29 @@ def _explained(error: Exception, port: str) -> Exception:
     if code in (errno.ENOENT, errno.ENXIO, errno.ENODEV) or "FileNotFoundError" in text:
         return DeviceNotFound(f"there is no port {port}: is the board plugged in?")
     return DeviceDisconnected(f"{port} can't be opened: {error}")
+
+
+@dataclass(frozen=True, slots=True)
+class UsbBoard:
+    """What USB says of a board: maker, product, its own number (or empty), and its socket."""
+
+    vid: int
+    pid: int
+    number: str
+    socket: str
+
+    def is_like(self, other: UsbBoard) -> bool:
+        """Whether it may be the same board, in this socket or another."""
+        return (self.vid, self.pid, self.number) == (other.vid, other.pid, other.number)
+
+
+def usb_boards() -> dict[str, UsbBoard]:
+    """Return the boards on USB, by the names of their ports."""
+    return {
+        port.device: UsbBoard(port.vid, port.pid, port.serial_number or "", port.location or "")
+        for port in list_ports.comports()
+        if port.vid is not None
+    }
 
 
 def usb_ports() -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ import { listen, Talk, watchVisibility } from "./talk.js";
 const STATES = {
   connected: "connected",
   silent: "not answering",
+  lost: "lost: reconnecting …",
   stopped: "stopped",
   gone: "gone",
   dead: "kernel stopped",

@@ -25,7 +25,7 @@ from iotkit.commands import wait
 from iotkit.description import Argument, Attribute, Description, Function
 from iotkit.device import Device, device_over, link_of
 from iotkit.host import Hosted
-from iotkit.links import Hold, Link
+from iotkit.links import Hold, Link, Newsroom
 from iotkit.links.local import LocalLink
 from iotkit.sim import simulate
 from iotkit.types import Type
@@ -45,6 +45,7 @@ def tiny():
         yield robot
 
 
+OWN = ["aio", "close", "devinfo", "on", "on_state", "state", "watch"]
 FUNCTIONS = ["stop", "turn", "echo", "add", "fail"]
 
 
@@ -56,7 +57,7 @@ class Echo(Link):
 
     def __init__(self, description):
         self.description = description
-        self.hold = Hold()
+        self.newsroom, self.hold = Newsroom(self), Hold()
         self.asked = []
 
     def get(self, name, *, background=False):
@@ -445,9 +446,7 @@ def test_help_shows_the_device_and_no_machinery(probe):
 
 
 def test_dir_lists_names_that_can_be_written_after_a_dot(probe):
-    assert dir(probe.robot) == sorted(
-        ["aio", "close", "devinfo", "on", "watch", *Probe._description.attributes, *FUNCTIONS]
-    )
+    assert dir(probe.robot) == sorted([*OWN, *Probe._description.attributes, *FUNCTIONS])
 
 
 def test_the_class_is_the_devices_own(probe, tiny):
@@ -531,7 +530,7 @@ def test_close_ends_what_waits():
         board.wait_for("go")
         robot.close()
         waiting.join(SOON)
-        assert [str(error) for error in ended] == ["board is closed"]
+        assert [str(error) for error in ended] == ["board is closed; the call may have run"]
 
 
 def test_who_stops_waiting_takes_back_what_has_not_been_sent():

@@ -14,6 +14,7 @@ BUILTINS = {
     "OutOfRange": ValueError,
     "ReadOnly": AttributeError,
     "DeviceError": RuntimeError,
+    "DeviceLost": ConnectionError,
     "ProtocolError": RuntimeError,
     "DeviceTimeout": TimeoutError,
     "DeviceDisconnected": ConnectionError,

@@ -10,6 +10,7 @@ import iotkit
 
 PUBLIC = [
     *("BadTarget", "BadType", "BadValue", "Device", "DeviceDisconnected", "DeviceError"),
+    "DeviceLost",
     *(
         "DeviceNotFound",
         "DeviceReset",

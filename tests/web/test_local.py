@@ -139,7 +139,8 @@ def test_a_name_with_a_leading_underscore_causes_no_look_up(monkeypatch):
 
 def test_a_device_that_is_gone_is_no_longer_found(unique_name):
     with serving(unique_name) as (process, _, _):
-        assert iotkit.find(unique_name).level == 80
+        with iotkit.find(unique_name) as robot:
+            assert robot.level == 80
         process.stdin.close()
         process.wait(PATIENCE)
     with pytest.raises(iotkit.DeviceNotFound):

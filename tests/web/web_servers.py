@@ -31,7 +31,7 @@ class V1Server:
         "fail": ([], []),
     }
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.values: dict[str, Any] = {"speed": 80, "ratio": 0.5, "led": True, "str_id": "default"}
         self.requests: list[tuple[str, str, bytes]] = []
         server = self
@@ -52,7 +52,7 @@ class V1Server:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 

@@ -21,7 +21,7 @@ from program import PATIENCE, environment
 import iotkit
 from iotkit import host
 from iotkit.device import device_over, link_of
-from iotkit.errors import DeviceDisconnected, DeviceError, DeviceTimeout
+from iotkit.errors import DeviceDisconnected, DeviceLost, DeviceTimeout
 from iotkit.links import serial as serial_link
 from iotkit.links.serial import SerialLink
 from iotkit.offering import offer
@@ -610,10 +610,10 @@ def test_news_passes_through_a_computer_that_offers_the_device_on():
                 bump.wait_last(bump="left")
                 assert len(watches(rough, "speed")) == 1
                 rough.close()  # the device is gone; the computer between is not
-                heard.wait(lambda changes: isinstance(changes[-1], DeviceError))
+                heard.wait(lambda changes: isinstance(changes[-1], DeviceLost))
                 assert "503" not in str(heard.changes[-1])
                 late, _ = follow(far, "speed")
-                late.wait(lambda changes: changes and isinstance(changes[0], DeviceError))
+                late.wait(lambda changes: changes and isinstance(changes[0], DeviceLost))
         finally:
             here.close()
             offering.join(SOON)
