@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import click
 
 from ..device import Device, link_of
-from ..errors import DeviceDisconnected, IotkitError, UnknownName, did_you_mean
-from ..links import Change
+from ..errors import DeviceLost, IotkitError, UnknownName, did_you_mean
+from ..links import Change, is_last
 from ..targets import connect
 from . import typed
 from .common import baud_option, complain, json_option, say, target_argument
@@ -39,14 +39,21 @@ def watch(
 ) -> None:
     """Print what changes and what happens, until Ctrl-C.
 
-    All attributes and events, where no NAME is given. A line for each: time, name, value.
+    All attributes and events, where no NAME is given. A line for each: time, name, value. Goes on
+    when a device that was unplugged, switched off or out of reach is back.
     """
+    away = ""
     with connect(target, baud=baud) as device:
         for name, change, at in _news(device, names, every):
-            if isinstance(change, DeviceDisconnected):
+            if is_last(change):
+                assert isinstance(change, IotkitError)
                 raise change
+            before, away = away, str(change) if isinstance(change, DeviceLost) else ""
             if as_json:
                 click.echo(_as_json(name, change, at))
+            elif away:
+                if away != before:  # all of them say the same
+                    complain(away)
             elif isinstance(change, IotkitError):
                 complain(f"{name}: {change}")
             else:

@@ -11,6 +11,7 @@ from serial.tools import list_ports
 from ..errors import BadValue, DeviceDisconnected, DeviceNotFound, PortBusy
 from ..protocol import RATES
 from . import CHUNK, TICK, Transport
+from .holders import holder
 
 WRITE_TIMEOUT = 2.0  # seconds; a command is shorter than any port's buffer, so more is a fault
 TOUCH_BAUD = 1200  # opening at this rate tells many boards to enter their boot loader
@@ -84,7 +85,8 @@ def _explained(error: Exception, port: str) -> Exception:
     # On Windows, pyserial's error has the system's one only in its text.
     code, text = getattr(error, "errno", None), str(error)
     if code in (errno.EBUSY, errno.EAGAIN) or "PermissionError" in text:
-        return PortBusy(f"{port} is in use already: close what has it open, then try again")
+        by = f" by {who}" if (who := holder(port)) else ""
+        return PortBusy(f"{port} is in use already{by}: close what has it open, then try again")
     if code in (errno.EACCES, errno.EPERM):
         return PortBusy(
             f"{port} can't be opened: you may not use it, or another program has it"

@@ -352,7 +352,7 @@ def test_watch_as_json_is_a_line_for_each_change():
         assert before - PATIENCE < first["time"] <= then["time"] <= time.time()
 
 
-def test_watch_without_names_prints_all_there_is_and_ends_when_the_device_does():
+def test_watch_without_names_prints_all_there_is_and_says_when_the_device_is_lost():
     with bumping() as (target, bumper, connections), running("watch", target) as process:
 
         def line() -> str:
@@ -366,8 +366,10 @@ def test_watch_without_names_prints_all_there_is_and_ends_when_the_device_does()
         bumper.lap()
         assert [line(), line()] == ["bump left", "lap"]
         connections[0].close()
-        assert process.wait(PATIENCE) == 1
-        assert "ended the connection" in process.stderr.read()
+        assert "comes back by itself" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 130
+        assert process.stdout.read() + process.stderr.read() == ""
 
 
 def test_watching_what_is_not_there_is_one_sentence():

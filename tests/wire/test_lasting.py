@@ -6,11 +6,14 @@ import os
 import threading
 import time
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Annotated
 
 import pytest
 from fake_devices import SOON, Counting
 from heard import Heard
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from lasting import AT_ONCE, Robot, becomes
 
 import iotkit
@@ -19,6 +22,8 @@ from iotkit.device import device_over, link_of
 from iotkit.errors import DeviceDisconnected, DeviceLost, DeviceNotFound, DeviceStopped
 from iotkit.links.lasting import LastingLink
 from iotkit.links.serial import SerialLink
+from iotkit.links.states import NEXT
+from iotkit.transports import Transport
 from iotkit.transports.memory import pair
 
 posix = pytest.mark.skipif(os.name != "posix", reason="there are no pseudo terminals")
@@ -377,3 +382,81 @@ def test_many_losses_one_after_the_other_lose_nothing():
             replug(robot, cable)
             robot.speed = level
             heard.wait_last(speed=level)
+
+
+class Cut(Transport):
+    """Another transport, which breaks after so many bytes, in whichever direction."""
+
+    def __init__(self, inner, left):
+        self._inner, self._left = inner, left
+        self.name = inner.name
+        self.sent = bytearray()
+
+    def _pass(self, data):
+        passed, self._left = data[: self._left], max(self._left - len(data), 0)
+        return passed
+
+    def read(self):
+        data = self._pass(self._inner.read())
+        if not data and not self._left:
+            self._inner.close()
+            raise DeviceDisconnected("the cable broke")
+        return data
+
+    def write(self, data):
+        passed = self._pass(data)
+        self.sent += passed
+        self._inner.write(passed)
+
+    def close(self):
+        self._inner.close()
+
+
+class Breaking(Cable):
+    """A cable of which each piece breaks after so many bytes; those after the last one don't."""
+
+    def __init__(self, breaks):
+        super().__init__()
+        self._breaks = [1 << 30, *breaks]
+
+    def open(self):
+        here, self._there = pair("cable")
+        thread = threading.Thread(target=host.run, args=(self.device, self._there))
+        thread.start()
+        self._threads.append(thread)
+        self.lines.append(Cut(here, self._breaks.pop(0) if self._breaks else 1 << 30))
+        return SerialLink(self.lines[-1], timeout=SOON)
+
+
+@settings(max_examples=15, deadline=None)
+@given(breaks=st.lists(st.integers(0, 1200), max_size=3), calls=st.integers(1, 4))
+def test_a_device_that_fails_at_any_byte_comes_back_and_repeats_nothing(breaks, calls):
+    cable, states = Breaking(breaks), ["ready"]
+    with device_over(LastingLink(cable)) as robot:
+        heard = Heard()
+        link_of(robot).newsroom.states.watch(states.append)
+        link_of(robot).follow("speed", heard)
+        cable._there.close()
+        number, sure, doubtful = 0, [], []
+        while len(sure) < calls or cable._breaks:
+            if len(sure) >= calls:
+                cable._there.close()  # what is left to break breaks now
+            number += 1
+            try:
+                robot.forward(number)
+                sure.append(f"forward {number}")
+            except DeviceDisconnected as error:
+                doubtful += [f"forward {number}"] if "may have run" in str(error) else []
+                becomes(robot, "ready")
+        for value in (98, 99):  # the last piece may break at the first
+            try:
+                robot.speed = value
+            except DeviceDisconnected:
+                becomes(robot, "ready")
+        heard.wait_last(speed=99)
+        ran = cable.device.calls
+        assert len(ran) == len(set(ran))
+        assert set(sure) <= set(ran) <= {*sure, *doubtful}
+    cable.close()
+    assert states[-1] == "closed"
+    assert all(after in NEXT[before] for before, after in pairwise(states))

@@ -21,7 +21,7 @@ from program import environment
 import iotkit
 from iotkit.device import device_over
 from iotkit.links.serial import SerialLink
-from iotkit.transports import process
+from iotkit.transports import holders, process
 from iotkit.transports.memory import pair
 from iotkit.transports.process import Process, Streams
 from iotkit.transports.serial import Serial, _explained
@@ -154,6 +154,22 @@ def test_a_port_is_busy_for_another_program_too(terminal):
             env=environment(),
         )
     assert ran.stdout.startswith(f"{terminal.name} is in use already")
+    if os.path.exists("/proc/self/fd"):
+        assert f"by {holders._name(os.getpid())} (process {os.getpid()}): close" in ran.stdout
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="knows who has a file by /proc")
+def test_a_port_that_this_program_has_open_says_so(terminal):
+    with (
+        Serial(terminal.name),
+        pytest.raises(iotkit.PortBusy, match=rf"by this very program \(process {os.getpid()}\):"),
+    ):
+        Serial(terminal.name)
+
+
+def test_who_has_a_file_is_not_known_where_there_is_none():
+    assert holders.holder("/dev/ttyUSB99") == ""
+    assert holders.holder(__file__) == ""
 
 
 @posix
