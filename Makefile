@@ -34,7 +34,7 @@ check: $(VENV)/check.stamp ## check format, style, types and the direction of im
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/bench.stamp $(VENV)/kernels.stamp ## measure iotkit beside what else there is
+bench: $(VENV)/bench.stamp ## measure iotkit beside what else there is
 	@$(BIN)/python tests/bench
 
 figures: $(VENV)/test.stamp ## measure the Arduino library: flash, RAM, cycles, times on the wire

@@ -124,6 +124,7 @@ class _Bound:
             self._following.refresh()
             return
         value = wanted[0]
+        self._link.hold.driven = True
         try:
             future = self._link.set(self._attribute.name, self._attribute.check(value))
         except IotkitError as error:
@@ -164,6 +165,7 @@ def _action(device: Device, function: Function) -> ipywidgets.Widget:
         button.disabled = True
         try:
             values = function.check([field.value for field in fields])
+            link.hold.driven = True
             future = link.call(function.name, values)
         except IotkitError as error:
             future = Future()

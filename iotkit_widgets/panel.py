@@ -21,6 +21,7 @@ from .recorder import recorder_of
 from .spec import given, snapshot, spec_of
 from .talk import Talking
 
+PERIOD = FRAME / 2  # seconds between two news of an attribute: two clocks of one rate would beat
 EXPIRY = 25.0  # seconds after which a view that says nothing is gone; it speaks every 10
 READ_LIMIT = 0.5  # seconds that values may take to be read for a panel that nobody has seen
 FRESH = 1.0  # seconds that such values are good for
@@ -148,7 +149,7 @@ class Panel(Talking):
                 self._hub.join(self)
                 follow = self._link.follow
                 attributes = [
-                    follow(n, self._heard, FRAME) for n in self._link.description.attributes
+                    follow(n, self._heard, PERIOD) for n in self._link.description.attributes
                 ]
                 self._followed = [
                     self._link.hold.watch(self._mark),

@@ -2,7 +2,7 @@
 // minute for one that has none, and words for a value that it should not have. Each is
 // {element, show(value), seen(visible)}.
 
-import { asText, make } from "./dom.js";
+import { asText, make, setText } from "./dom.js";
 import { isNumber } from "./fields.js";
 
 const SPAN = 30_000; // ms that the line shows
@@ -85,7 +85,7 @@ function makeSpark(spec) {
     const high = Math.max(...points.filter((p) => !p.gap).map((p) => p.high));
     line.setAttribute("d", pathOf(points, now, low, high));
     const still = !(low < high);
-    range.textContent = still ? "" : `${asText(low, spec.type)} … ${asText(high, spec.type)}`;
+    setText(range, still ? "" : `${asText(low, spec.type)} … ${asText(high, spec.type)}`);
     if (!still) drawIn(DRIFT);
   };
   return {

@@ -1,6 +1,6 @@
 // The rows of a panel that show attributes: those that can be set, and those that can't.
 
-import { breakable, freshId, make, makeNote, shown, asSaved } from "./dom.js";
+import { breakable, freshId, make, makeNote, setText, shown, asSaved } from "./dom.js";
 import { makeFace, makeWarning } from "./faces.js";
 import { isNumber, makeField, makeSlider } from "./fields.js";
 
@@ -27,11 +27,12 @@ export function makeSetting(spec, talk) {
     offer(value);
   });
 
+  const tell = (value) => word && setText(word, shown(value, spec.type));
   const paint = () => {
     if (known === undefined) return;
     field.set(known);
     if (slider) slider.set(known);
-    if (word) word.textContent = shown(known, spec.type);
+    tell(known);
   };
   const release = () => {
     if (!(pressed || sending) && performance.now() - touched >= ECHO) paint();
@@ -75,7 +76,7 @@ export function makeSetting(spec, talk) {
   const warning = makeWarning(spec);
   const word = spec.type === "bool" && make("span", { class: "iotkit-word", "aria-hidden": "true" });
   if (word) field.element.append(word);
-  if (word) field.input.addEventListener("change", () => (word.textContent = shown(field.get(), "bool")));
+  if (word) field.input.addEventListener("change", () => tell(field.get()));
 
   const kind = slider ? "slider" : spec.type === "bool" ? "toggle" : isNumber(spec) ? "number" : "text";
   const row = make(
@@ -138,7 +139,7 @@ export function makeReading(spec) {
       note.hide();
       known = entry.value;
       const text = shown(known, spec.type);
-      if (text !== value.textContent) value.textContent = text;
+      setText(value, text);
       if (text.length > room) figure.style.setProperty("--room", (room = text.length));
       face?.show(known);
     },

@@ -4,96 +4,18 @@ and new."""
 from __future__ import annotations
 
 import re
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from lab import Lab
 from playwright.sync_api import Locator, expect
-
-from iotkit import host
-from iotkit.errors import DeviceDisconnected
-from iotkit.transports import Transport
-from iotkit.transports.pty import Pty
-
-SOON = 10.0  # seconds in which what has to happen happens, on the slowest machine
-
-
-class Rover(host.Device):
-    """A robot that does as it is told."""
-
-    speed: int = 50
-
-    def __init__(self) -> None:
-        self.far = threading.Event()
-
-    @property
-    def distance(self) -> float:
-        """To the wall [0..300 cm]"""
-        return 200.0 if self.far.is_set() else 100.0
-
-    @host.function
-    def forward(self) -> None:
-        """Go ahead"""
-
-    @host.function
-    def stop(self) -> None:
-        """Stop at once"""
-
-
-class Wire(Transport):
-    """A board's end of a line, which notes what comes, and when."""
-
-    def __init__(self, inner: Transport) -> None:
-        self._inner = inner
-        self.rover = Rover()
-        self.name = inner.name
-        self.heard: list[tuple[float, str]] = []  # on the monotonic clock
-        self._came = threading.Condition()
-        self._rest = ""
-
-    def read(self) -> bytes:
-        data = self._inner.read()
-        *lines, self._rest = (self._rest + data.decode()).split("\n")
-        with self._came:
-            now = time.monotonic()
-            self.heard += [(now, re.sub(r"^\$.|\*[0-9a-f]{4}$", "", line)) for line in lines]
-            self._came.notify_all()
-        return data
-
-    def write(self, data: bytes) -> None:
-        self._inner.write(data)
-
-    def close(self) -> None:
-        self._inner.close()
-
-    def commands(self) -> list[str]:
-        """Return what has come that acts: the rest reads, watches or pings."""
-        acts = r"forward|stop|set .*"
-        return [line for _, line in list(self.heard) if re.fullmatch(acts, line)]
-
-    def wait_for(self, ready: Callable[[list[str]], object]) -> None:
-        """Return when the commands that have come are such."""
-        with self._came:
-            assert self._came.wait_for(lambda: ready(self.commands()), SOON), self.commands()
+from rover import Wire, rover_on_a_wire
 
 
 @pytest.fixture
 def wire() -> Iterator[Wire]:
-    wire = Wire(Pty())
-
-    def be_the_board() -> None:
-        try:
-            host.run(wire.rover, wire)
-        except DeviceDisconnected:
-            pass
-
-    board = threading.Thread(target=be_the_board)
-    board.start()
-    yield wire
-    wire.close()
-    board.join(SOON)
+    with rover_on_a_wire() as wire:
+        yield wire
 
 
 DRIVE = "import time\nwhile True:\n    robot.forward()\n    time.sleep(0.05)"
