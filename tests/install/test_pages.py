@@ -118,6 +118,10 @@ def test_a_command_on_a_page_works(command: str, place: Place) -> None:
                 first = process.stdout.readline()
                 if not re.search(r"http://127\.0\.0\.1:\d+|/dev/", first):
                     pytest.fail(first + process.stdout.read())
+        case ["iotkit", "watch", *_]:
+            with place.environment.start(*words) as process:
+                assert process.stdout
+                assert any(" speed " in line for line in process.stdout)
         case ["iotkit", "shell", _]:
             assert run(*words, stdin="speed = 70\nspeed\n") == "70\n"
         case ["iotkit", "pair", _]:

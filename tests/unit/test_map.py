@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -76,8 +77,9 @@ def told() -> Iterator[dict[str, Any]]:
     send = comm.send
 
     def tapped(data: Any = None, **rest: Any) -> None:
-        for part in data["content"]["news"].values():
-            news.update(part["news"])
+        for buffer in rest["buffers"]:
+            for part in json.loads(buffer).values():
+                news.update(part["news"])
         send(data, **rest)
 
     comm.send = tapped
