@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from .errors import BadTarget, DeviceDisconnected, DeviceError, DeviceNotFound
+from .errors import BadTarget, DeviceDisconnected, DeviceError, DeviceNotFound, IotkitError
 from .links import CALL_TIMEOUT, TIMEOUT, WEB_CALL_TIMEOUT, WEB_TIMEOUT, LosableLink
 from .links.tokens import Meant
 from .transports import Transport
@@ -158,7 +158,7 @@ class NameWay(WebWay):
 
     def __init__(self, found: Found, timeout: float | None = None) -> None:
         super().__init__(found.url, timeout, Meant(found.name, found.id))
-        self._instance = found.instance
+        self._found, self._tries = found, 0
 
     def there(self) -> bool:
         """Whether the device is announced; see Way.there."""
@@ -167,16 +167,30 @@ class NameWay(WebWay):
         known = discovery.known()
         if not self._meant.identity:
             return True  # it doesn't say which one it is: the address is all there is
-        for found in known:
-            if found.id == self._meant.identity:
-                self.target = found.url
-                return True
-        if any(found.instance == self._instance for found in known):
+        ours = [found for found in known if found.id == self._meant.identity]
+        if ours:
+            # One that vanished without a goodbye may be known beside the one that is there now.
+            self._tries += 1
+            self._found = ours[self._tries % len(ours)]
+            self.target = self._found.url
+            return True
+        if any(found.instance == self._found.instance for found in known):
             raise DeviceError(
-                f"what is called {self._instance} on the network now is another device:"
+                f"what is called {self._found.instance} on the network now is another device:"
                 " connect anew if you want that"
             )
         return False
+
+    def open(self) -> LosableLink:
+        """Return a link to the service; see Way.open."""
+        try:
+            return super().open()
+        except IotkitError:
+            from . import discovery
+
+            if not self._cancelled:
+                discovery.look_again(self._found)
+            raise
 
 
 def address(target: str) -> tuple[str, int]:

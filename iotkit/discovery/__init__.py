@@ -25,6 +25,7 @@ __all__ = [
     "discover",
     "interfaces",
     "known",
+    "look_again",
     "python_name",
     "reachable",
     "stop",
@@ -63,6 +64,14 @@ def wait_for(name: str, timeout: float) -> Found | None:
 def known() -> list[Found]:
     """Return what has been found up to now, without waiting."""
     return the_browser().found()
+
+
+def look_again(found: Found) -> None:
+    """Find out anew where the device is, since it is not there; returns at once.
+
+    What was heard of its last address may be mixed with what is heard of the new one.
+    """
+    the_browser().look_again(found.instance)
 
 
 def watch(callback: Callable[[list[Found]], None]) -> Subscription:

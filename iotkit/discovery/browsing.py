@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from zeroconf import (
+from zeroconf import (  # type: ignore[attr-defined] # all are there for its users
     DNSQuestionType,
+    DNSService,
     IPVersion,
     ServiceBrowser,
     ServiceInfo,
@@ -18,7 +19,7 @@ from zeroconf import (
     Zeroconf,
 )
 
-from .found import Found, named
+from .found import Found, instance_of, named
 from .network import SERVICE_TYPE, Network, interfaces
 
 MAX_FOUND = 500  # devices kept: more is no class, it is an attack
@@ -36,6 +37,7 @@ class Browser(ServiceListener):
         self._began = time.monotonic()
         self._infos: dict[str, ServiceInfo] = {}
         self._watchers: list[Callable[[list[Found]], None]] = []
+        self._again: set[str] = set()  # what is known of their addresses may be out of date
         self._changes = 0
         self._changed = threading.Condition()
         self._telling = threading.Lock()  # so that nobody hears old news after new
@@ -88,6 +90,15 @@ class Browser(ServiceListener):
             if callback in self._watchers:
                 self._watchers.remove(callback)
 
+    def look_again(self, instance: str) -> None:
+        """Find out anew where the service of that name is: nobody listens where it was."""
+        with self._changed:
+            names = [name for name in self._infos if instance_of(name) == instance]
+            names = [name for name in names if name not in self._again]
+            self._again.update(names)
+        for name in names:
+            self._submit(name)
+
     # ServiceListener: called from zeroconf's thread, which must not wait or raise.
 
     def add_service(self, zc: Zeroconf, type_: str, name: str) -> None:  # noqa: ARG002
@@ -122,11 +133,15 @@ class Browser(ServiceListener):
         except Exception as error:  # a name made to break the parser, say
             _log.warning("a service on the network can't be looked up: %r", error)
             return
+        finally:
+            self._again.discard(name or "")
         self._tell()
 
     def _resolved(self, name: str) -> bool:
         info = ServiceInfo(SERVICE_TYPE, name)
         zeroconf = self._network.zeroconf
+        if name in self._again:
+            self._network.run(lambda zeroconf: _forget(zeroconf, name)).result()
         for _ in range(RESOLVE_TRIES):
             if info.load_from_cache(zeroconf) or info.request(zeroconf, RESOLVE_TIMEOUT_MS):
                 break
@@ -150,6 +165,15 @@ class Browser(ServiceListener):
                     watcher(found)
                 except Exception:
                     _log.exception("a watcher of the network failed")
+
+
+async def _forget(zeroconf: Zeroconf, name: str) -> None:
+    """Have the service's address asked for on the network, although one is known.
+
+    Where a service says goodbye and is back at once on another port, both may be known.
+    """
+    known = [r for r in zeroconf.cache.entries_with_name(name) if isinstance(r, DNSService)]
+    zeroconf.cache.async_remove_records(known)
 
 
 class Subscription:

@@ -47,7 +47,7 @@ def named(infos: list[ServiceInfo]) -> list[Found]:
     found: list[Found] = []
     taken: set[str] = set()
     for info in sorted(infos, key=lambda info: (info.name, _text(info, "id"))):
-        instance = info.name.removesuffix(f".{SERVICE_TYPE}")[:MAX_TEXT]
+        instance = instance_of(info.name)
         name = plain = python_name(instance)
         number = 1
         while name in taken:
@@ -58,6 +58,11 @@ def named(infos: list[ServiceInfo]) -> list[Found]:
         url = f"http://{address}:{info.port}"
         found.append(Found(name, instance, url, _text(info, "id"), _text(info, "class")))
     return sorted(found)
+
+
+def instance_of(name: str) -> str:
+    """Return what is shown of a service's full name."""
+    return name.removesuffix(f".{SERVICE_TYPE}")[:MAX_TEXT]
 
 
 def python_name(instance: str) -> str:
