@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # Jupyter wants to hear that it is meant to run as root, as it is in a container.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),-- --allow-root)
 
-.PHONY: help lab test quick check bench figures clean
+.PHONY: help lab test quick check bench live figures clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | \
@@ -36,6 +36,10 @@ check: $(VENV)/check.stamp ## check format, style, types and the direction of im
 
 bench: $(VENV)/bench.stamp ## measure iotkit beside what else there is
 	@$(BIN)/python tests/bench
+
+live: $(VENV)/kernels.stamp ## measure what is live in a notebook: Stop, panels, plot, pin to pixel
+	@$(BIN)/python tests/system_tools.py
+	@for bench in stop panels plot pixel; do $(BIN)/python tests/bench/bench_$$bench.py; done
 
 figures: $(VENV)/test.stamp ## measure the Arduino library: flash, RAM, cycles, times on the wire
 	@$(BIN)/python tests/system_tools.py
