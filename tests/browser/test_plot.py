@@ -239,7 +239,8 @@ def test_a_narrow_plot_has_everything_inside(lab: Lab) -> None:
 
 def test_a_device_that_is_gone_leaves_what_was_drawn_and_says_so(lab: Lab) -> None:
     plot = open_plot(lab)
-    expect(value(plot, "a")).to_have_text("10.0")
+    lab.execute("ramp('a', 30)")
+    expect(value(plot, "a")).to_have_text("29.0")
     lab.execute("robot.close()")
     expect(badge(plot)).to_have_text("gone")
     expect(plot.locator(".iotkit-note")).to_contain_text("is closed")
