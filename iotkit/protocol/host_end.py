@@ -73,6 +73,7 @@ class _Out:
     key: int
     sent: bytes
     given_up: bool = False
+    repeated: bool = False
 
 
 class HostEnd:
@@ -92,6 +93,8 @@ class HostEnd:
         self._barrier: str | None = None  # the nonce before which nothing counts
         self._tags: deque[str] | None = None  # those that are free; None in version 1
         self._out: dict[str, _Out] = {}
+        self._certain = 0  # the command that came damaged, if it is sure which
+        self._copied = 0  # the last command before a copy that may have been one too many
 
     @property
     def framed(self) -> bool:
@@ -155,7 +158,13 @@ class HostEnd:
 
     def again(self, key: int) -> bytes:
         """Return what was sent for `key`, to be sent again: it was not executed."""
-        return next((out.sent for out in self._out.values() if out.key == key), b"")
+        out = next((out for out in self._out.values() if out.key == key), None)
+        if out is None:
+            return b""
+        if out.repeated or key != self._certain:
+            self._copied = self._keys
+        out.repeated = True
+        return out.sent
 
     def give_up(self, key: int) -> None:
         """Wait no more for the answer to `key`; in version 1, a barrier has to follow."""
@@ -218,11 +227,15 @@ class HostEnd:
         if status < 200:
             return None if out.given_up else News(status, message, data, out.key)
         self._free(tag)
+        if out.key > self._copied:
+            self._copied = 0  # what was sent before has arrived
         return None if out.given_up else Reply(status, message, data, out.key)
 
     def _damaged(self) -> Damaged:
         keys = [out.key for out in self._out.values()]  # what was given up may be it
-        return Damaged(keys[0] if len(keys) == 1 else 0)
+        # So may a copy that is still on its way, although its command has been answered.
+        self._certain = keys[0] if len(keys) == 1 and not self._copied else 0
+        return Damaged(self._certain)
 
     def _banner(self, line: str) -> Event | None:
         # A reset cuts the line that was on its way: the banner may follow half of another.
@@ -230,6 +243,7 @@ class HostEnd:
             return Garbage(shown(line)) if line else None
         # Of a barrier as well: it may still be answered, but whoever saw this asks anew.
         self._plain = self._barrier = None
+        self._copied = 0
         for tag in list(self._out):
             self._free(tag)
         return Banner(found[1], found[2])

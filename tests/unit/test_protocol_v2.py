@@ -137,6 +137,32 @@ def test_the_device_says_that_a_command_came_damaged_and_it_can_be_sent_again():
     assert host.again(key + 1) == b""
 
 
+DAMAGE = frame("_", "400:Bad checksum:-")
+
+
+def test_a_copy_that_is_on_its_way_is_not_taken_for_a_later_action():
+    host = framed_host()
+    key, data = host.ask("get a")
+    host.receive(DAMAGE + DAMAGE)  # a frame that was cut in two is reported twice
+    host.again(key)
+    host.again(key)
+    host.receive(frame(tag_of(data), "200:Found:80"))
+    action, data = host.ask("forward 500")
+    assert [event.key for event in host.receive(DAMAGE)] == [0]  # it may have been the second copy
+    host.receive(frame(tag_of(data), "200:forward:-"))
+    later, _ = host.ask("forward 500")
+    assert later != action
+    assert [event.key for event in host.receive(DAMAGE)] == [later]
+
+
+def test_a_command_that_is_out_alone_is_surely_the_damaged_one():
+    host = framed_host()
+    key, _ = host.ask("forward 500")
+    assert [event.key for event in host.receive(DAMAGE)] == [key]
+    host.again(key)
+    assert [event.key for event in host.receive(DAMAGE)] == [key]
+
+
 def test_parts_of_an_answer_come_with_its_key_and_news_without():
     host = framed_host()
     key, data = host.ask("describe")

@@ -879,7 +879,8 @@ def test_an_answer_that_never_ends_is_an_error(monkeypatch):
 class Noisy(Transport):
     """Another transport, on which bytes change and lines get lost, come twice, late, in disorder.
 
-    Never more than one byte of a line, which the checksum is sure to notice.
+    Never more than one byte of a line, which the checksum is sure to notice. What says that a
+    command came damaged is never late nor doubled, on no real line: it tells of the last one.
     """
 
     def __init__(self, inner, seed):
@@ -890,6 +891,8 @@ class Noisy(Transport):
 
     def read(self):
         *lines, self._half = (self._half + self._inner.read()).split(b"\n")
+        damage = [self._changed(line + b"\n") for line in lines if line.startswith(b"$_400")]
+        lines = [line for line in lines if not line.startswith(b"$_400")]
         come = [line for line in self._late if self._random.random() < 0.5]
         self._late = [line for line in self._late if line not in come]
         for line in lines:
@@ -898,8 +901,9 @@ class Noisy(Transport):
                 come.append(line + b"\n")
             if self._random.random() < self.noise:
                 self._late.append(come.pop())
-        self._random.shuffle(come)
-        return b"".join(come)
+        if self.noise:
+            self._random.shuffle(come)
+        return b"".join(damage + come)
 
     def write(self, data):
         self._inner.write(self._changed(data))
