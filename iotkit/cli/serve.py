@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from ..server import Service
 
 _LOOPBACK, _EVERYWHERE = "127.0.0.1", "0.0.0.0"  # noqa: S104 - what --lan asks for
+_OPEN = "Anyone on this network can now read and drive what is served here."
 
 
 @click.command()
@@ -32,6 +34,11 @@ _LOOPBACK, _EVERYWHERE = "127.0.0.1", "0.0.0.0"  # noqa: S104 - what --lan asks 
     "--open", "anyone", is_flag=True, help="With --lan: let in everybody there, without a code."
 )
 @click.option("--token", is_flag=True, help="Let nobody in without a code, on this machine too.")
+@click.option(
+    "--auto",
+    is_flag=True,
+    help="Serve what is plugged in, for as long as it is. A TARGET is a pattern of ports then.",
+)
 @click.option("--announce/--no-announce", default=True, help="Announce the devices by mDNS. (Yes.)")
 @baud_option
 @json_option
@@ -41,19 +48,26 @@ def serve(
     lan: bool,
     anyone: bool,
     token: bool,
+    auto: bool,
     announce: bool,
     baud: int | None,
     as_json: bool,
 ) -> None:
     """Put devices on the web, each with its own address, until Ctrl-C.
 
-    Without a TARGET it is the one device there is.
+    Without a TARGET it is the one device there is; with --auto, each board of a known maker that
+    is on USB or comes there. A pattern, such as '/dev/ttyUSB*', has all ports asked that match it.
     """
     from ..server import serve as start
 
     if anyone and (token or not lan):
         raise click.UsageError("--open goes with --lan, and not with --token.")
+    host, needed = _EVERYWHERE if lan else _LOOPBACK, False if anyone else token or None
     end_on_signals()
+    if auto:
+        if port:
+            raise click.UsageError("--port doesn't go with --auto: each device has its own.")
+        _watch(targets, as_json, anyone, host=host, token=needed, announce=announce, baud=baud)
     with ExitStack() as stack:
         services: list[tuple[Device, Service]] = []
         for number, target in enumerate(targets or (None,)):
@@ -61,13 +75,13 @@ def serve(
             service = start(
                 device,
                 port + number if port else 0,
-                host=_EVERYWHERE if lan else _LOOPBACK,
+                host=host,
                 announce=announce,
-                token=False if anyone else token or None,
+                token=needed,
             )
             services.append((device, stack.enter_context(service)))
         if anyone:
-            complain("Anyone on this network can now read and drive what is served here.")
+            complain(_OPEN)
         if as_json:
             print_json([_facts(device, service) for device, service in services])
         else:
@@ -78,6 +92,38 @@ def serve(
             say("Ctrl-C ends it.")
         while True:
             threading.Event().wait(3600)  # with a limit, so that Ctrl-C works on Windows
+
+
+def _watch(targets: tuple[str, ...], as_json: bool, anyone: bool, **how: Any) -> NoReturn:
+    """Be the gateway, and keep a log of it."""
+    from ..gateway import USB, Gateway, Told
+    from ..server import on_new_code, pairing_code
+
+    def log(words: str, kind: str, **facts: object) -> None:
+        if as_json:
+            time = datetime.now().astimezone().isoformat(timespec="seconds")
+            print_json({"time": time, "event": kind, "text": words, **facts})
+        else:
+            say(f"{datetime.now():%T}  {words}")
+
+    def show_code(code: str) -> None:
+        log(f"The code is {'now ' if shown else ''}{code}", "code", code=code)
+        shown.append(code)
+
+    def tell(told: Told) -> None:
+        log(told.words, told.kind, **told.facts)
+        if told.facts.get("locked") and not shown:
+            if not as_json:
+                log(f"To use them elsewhere, once for each: iotkit pair {told.facts['name']}", "")
+            show_code(pairing_code())
+
+    shown: list[str] = []
+    on_new_code(show_code)
+    if anyone:
+        complain(_OPEN)
+    with Gateway(targets or (USB,), tell, **how) as gateway:
+        log("Waiting for boards to be plugged in; Ctrl-C ends it.", "ready")
+        gateway.run()
 
 
 def _show_code(services: list[Service], announced: bool) -> None:

@@ -3,6 +3,6 @@
 from .pairing import the_pairing
 from .service import Service, serve
 
-on_new_code = the_pairing.tell
+on_new_code, pairing_code = the_pairing.tell, the_pairing.code
 
-__all__ = ["Service", "on_new_code", "serve"]
+__all__ = ["Service", "on_new_code", "pairing_code", "serve"]

@@ -112,6 +112,10 @@ def test_a_command_on_a_page_works(command: str, place: Place) -> None:
         case ["iotkit", "lab"]:
             with place.environment.start(*words, *AS_ROOT) as lab:
                 assert_opens_the_first_notebook(lab)
+        case ["iotkit", "serve", "--auto", *_]:  # on this computer's own ports a test does nothing
+            with place.environment.start("iotkit", "serve", "--auto", *place.boards) as process:
+                assert process.stdout
+                assert any(" is plugged in at " in line for line in process.stdout)
         case ["iotkit", "serve" | "simulate", *_]:
             with place.environment.start(*words) as process:
                 assert process.stdout
