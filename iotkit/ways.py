@@ -78,6 +78,7 @@ class SerialWay(_Way):
         boards = usb_boards()
         self._port = self.target = port
         self._board = next((board for name, board in boards.items() if _same(name, port)), None)
+        link.board = self._board
         if self._board is not None:
             self._others = frozenset(
                 board.socket for board in boards.values() if board.is_like(self._board)

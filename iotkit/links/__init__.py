@@ -6,11 +6,11 @@ A link speaks in Python values and answers with futures, which serve a plain cal
 
 from __future__ import annotations
 
-import uuid
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..description import Description
 from ..errors import DeviceError, DeviceStopped, IotkitError
@@ -18,6 +18,9 @@ from ..types import Value
 from .hold import Hold
 from .news import Change, Following, Heard, Newsroom, is_last
 from .states import State
+
+if TYPE_CHECKING:
+    from ..transports.serial import UsbBoard
 
 HALT = "stop"  # the function that ends what a device does
 TIMEOUT = 2.0  # seconds for a get or a set: a long line at 9600 baud, and as much again
@@ -27,13 +30,16 @@ CALL_TIMEOUT = 30.0  # seconds for a function: v1 firmware answers when the robo
 WEB_TIMEOUT = 3 * TIMEOUT + 1
 WEB_CALL_TIMEOUT = CALL_TIMEOUT + 5
 
+_identifying = threading.Lock()
+
 
 class Link(ABC):
     """A way to one device.
 
     `target` is what a person typed to get here; `description` is what the device says of
     itself; `identity` tells this very device from others of its class, as far as that is known.
-    `asked_as` is another text by which a person asks for it, if there is one.
+    `asked_as` is another text by which a person asks for it, if there is one; `board` is what USB
+    says of it.
 
     Values given to a link are those that `Attribute.check` or `Function.check` returned, under
     a name in the description. Each method returns at once; each future ends with a result or
@@ -49,14 +55,22 @@ class Link(ABC):
     hold: Hold
     identity: str = ""
     asked_as: str = ""
+    board: UsbBoard | None = None
     never_waits: bool = False
 
     def identify(self) -> str:
-        """Return `identity`; where none is known, make one that lasts as long as this link."""
-        if not self.identity:
-            known = self.description
-            made_up = f"{known.plain_id}-{uuid.uuid4().hex[:12]}"
-            self.identity = known.id if known.specifier else made_up
+        """Return `identity`; where none is known, give it the one that it had last time.
+
+        See identities. It lasts as long as this link, even if the device is renamed meanwhile.
+        """
+        with _identifying:
+            if not self.identity:
+                from . import identities
+
+                self.identity, let_go = identities.claim(self.description, self.board)
+                self.newsroom.states.watch(lambda now: let_go() if now == "closed" else None)
+                if self.closed:
+                    let_go()
         return self.identity
 
     @abstractmethod

@@ -84,6 +84,7 @@ class LastingLink(LosableLink):
         self.newsroom, self.hold = Newsroom(self, States("connecting")), Hold()
         link = way.open()
         self.description, self.identity = link.description, link.identity
+        self.board = link.board
         self.never_waits = link.never_waits
         self._link: LosableLink = link
         self._take(link)

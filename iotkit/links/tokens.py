@@ -21,7 +21,7 @@ from ..errors import BadValue, IotkitError, NotAllowed
 
 PAIR_PATH = "/-/pair"  # where a service gives its token for a code that a person types
 MIN_TOKEN, MAX_TOKEN = 16, 200  # characters
-MAX_KEPT = 500  # files; devices without a name of their own get a new identity each time
+MAX_KEPT = 500  # files
 MAX_FILE = 10_000  # bytes
 
 _TOKEN = re.compile(r"[!-~]+")

@@ -82,7 +82,7 @@ def test_a_device_on_the_network_is_found_at_another_address_by_its_identity(uni
 
 def test_a_device_of_the_same_name_and_another_identity_is_not_taken(unique_name):
     class Anonymous(Robot, id=unique_name):
-        """One without a specifier: its identity is made up."""
+        """One without a specifier."""
 
     heard = Heard()
     with iotkit.serve(Anonymous()) as service:
@@ -90,8 +90,9 @@ def test_a_device_of_the_same_name_and_another_identity_is_not_taken(unique_name
         robot = iotkit.find(name)
         link_of(robot).follow("speed", heard)
     becomes(robot, "lost")
-    another = Anonymous()
-    with iotkit.serve(another, port) as service:
+    another, beside = Anonymous(), iotkit.connect(Anonymous())
+    link_of(beside).identify()  # the next one is the second of its class
+    with beside, iotkit.serve(another, port) as service:
         assert discovery.python_name(service.name) == name
         heard.wait(lambda changes: "is another device" in str(changes[-1:]))
         with pytest.raises(DeviceLost, match="another device: connect anew"):

@@ -244,3 +244,16 @@ class Mortal(Device):
     def die(self) -> None: os._exit(3)
 run(Mortal(), Streams(sys.stdin.buffer, sys.stdout.buffer, 'mortal'))
 """
+
+
+@posix
+def test_a_board_is_known_by_its_number_wherever_it_is_plugged_in(cable, usb):
+    known = []
+    for name, socket_ in (("ttyUSB0", "1-2"), ("ttyUSB1", "1-3")):
+        with on_a_terminal(Robot()) as terminal:
+            port = cable(name, terminal)
+            usb[port] = UsbBoard(0x2341, 0x43, "85736", socket_)
+            with iotkit.connect(port) as robot:
+                known.append(link_of(robot).identify())
+            del usb[port]
+    assert known[0] == known[1]
