@@ -38,7 +38,7 @@ from . import Hold, LosableLink, Newsroom
 from .news import gone
 from .states import States
 
-FIRST_WAIT, LONGEST_WAIT = 0.1, 2.0  # seconds between two tries, each time twice as long
+FIRST_WAIT, LONGEST_WAIT = 0.1, 1.5  # seconds between two tries, each time twice as long
 PATIENCE = 1.0  # seconds that closing waits for a try that is under way
 MAX_ODD = 2  # other descriptions, one after the other: a bad line may lose part of the right one
 
