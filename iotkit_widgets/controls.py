@@ -14,10 +14,11 @@ import ipywidgets
 from iotkit.description import Argument, Attribute, Function
 from iotkit.device import Device, link_of
 from iotkit.errors import IotkitError, UnknownName, did_you_mean
-from iotkit.links import Change
+from iotkit.links import Change, Link
 from iotkit.types import Type
 
 from .hub import keep_subshell
+from .standing import UNKNOWN, standing
 
 PERIOD = 0.05  # seconds between two values at least: more than that, these can't carry
 ECHO = 0.4  # seconds after a user's touch in which the device's value waits
@@ -33,8 +34,8 @@ def control(device: Device, name: str) -> ipywidgets.Widget:
 
     A value that can be set is a slider, box, toggle button or list that follows the device
     until its `close()`; a value that can't is a box that nobody can type into; a function is a
-    button, below a field for each argument. What the device refuses is marked with ⚠, and the
-    reason is the tooltip. Raises UnknownName.
+    button, below a field for each argument. What the device refuses is marked with ⚠, and so is
+    a device that is lost or gone; the reason is the tooltip. Raises UnknownName.
     """
     known = link_of(device).description
     if name in known.attributes:
@@ -52,7 +53,6 @@ class _Bound:
         self._link, self._attribute = link_of(device), attribute
         read_only = attribute.read_only
         self.widget = ipywidgets.Text(disabled=True) if read_only else _field(attribute)
-        _label(self.widget, _title(attribute), attribute.help)
         self._lock = threading.Lock()
         self._device_value: Any = None
         self._touched = -ECHO
@@ -60,6 +60,8 @@ class _Bound:
         self._sending = False
         self._writer = 0  # the thread that is bringing the widget up to date
         self._timer: threading.Timer | None = None
+        self._label = _Label(self._link, self.widget, _title(attribute), attribute.help)
+        self._failing = False  # the device didn't say what it has
         if not read_only:
             self.widget.observe(self._entered, "value")
         self.widget.observe(self._closing, "comm")
@@ -72,11 +74,15 @@ class _Bound:
                 self._timer.cancel()
 
     def _heard(self, _: str, change: Change, __: float) -> None:
-        if self._link.closed:
-            self.widget.disabled = True
-        if not isinstance(change, Exception):
-            self._device_value = change
-            self._show()
+        if isinstance(change, Exception):
+            self._failing = True
+            self._label.show(error=change)
+            return
+        if self._failing:
+            self._failing = False
+            self._label.show()
+        self._device_value = change
+        self._show()
 
     def _show(self) -> None:
         """Show the device's value, unless a user is at it; then a little later."""
@@ -123,22 +129,19 @@ class _Bound:
         if not wanted:
             self._following.refresh()
             return
-        name = self._attribute.name
+        value = wanted[0]
+        self._link.hold.driven = True
         try:
-            value = self._attribute.check(wanted[0])
-            future = self._link.steer(lambda: self._link.set(name, value))
+            future = self._link.set(self._attribute.name, self._attribute.check(value))
         except IotkitError as error:
             self._sent(error)
         else:
             future.add_done_callback(lambda future: self._sent(future.exception()))
 
     def _sent(self, error: BaseException | None) -> None:
-        title = _title(self._attribute)
+        self._label.show(error=error)
         if error:
-            _label(self.widget, f"⚠ {title}", str(error))
             self._touched = -ECHO  # back to the device's value at once
-        else:
-            _label(self.widget, title, self._attribute.help)
         self._send()
 
 
@@ -150,22 +153,19 @@ def _action(device: Device, function: Function) -> ipywidgets.Widget:
         _label(field, _title(argument), str(argument.limits))
     button = ipywidgets.Button()
     keep_subshell(button)
-    _label(button, function.name, function.help)
+    label = _Label(link, button, function.name, function.help)
 
     def done(future: Future[Any]) -> None:
         error = future.exception()
-        if error:
-            _label(button, f"⚠ {function.name}", str(error))
-        else:
-            result = f" → {future.result()}" if function.result else ""
-            _label(button, f"{function.name}{result}", function.help)
-        button.disabled = False
+        label.show("" if error or not function.result else f" → {future.result()}", error)
+        button.disabled = link.closed
 
     def press(_: object) -> None:
         button.disabled = True
         try:
             values = function.check([field.value for field in fields])
-            future = link.steer(lambda: link.call(function.name, values))
+            link.hold.driven = True
+            future = link.call(function.name, values)
         except IotkitError as error:
             future = Future()
             future.set_exception(error)
@@ -222,6 +222,37 @@ _PLAIN: dict[Type, Callable[..., ipywidgets.Widget]] = {
 
 def _title(member: Attribute | Argument) -> str:
     return f"{member.name} ({member.limits.unit})" if member.limits.unit else member.name
+
+
+class _Label:
+    """What a widget is called, and how it is with that: in its description and its tooltip."""
+
+    def __init__(self, link: Link, widget: ipywidgets.Widget, title: str, help_: str) -> None:
+        self._link, self._widget, self._title, self._help = link, widget, title, help_
+        self._result, self._error = "", ""
+        self._unwatch = link.newsroom.states.watch(lambda _: self._paint())
+        widget.observe(self._closing, "comm")
+        self._paint()
+
+    def show(self, result: str = "", error: BaseException | None = None) -> None:
+        """Show what came of it last: a result, or an error in the place of the help."""
+        self._result, self._error = result, str(error) if error else ""
+        self._paint()
+
+    def _paint(self) -> None:
+        now = standing(self._link)
+        if now["is"] in UNKNOWN:
+            _label(self._widget, f"⚠ {self._title}: {now['is']}", now["why"])
+        elif self._error:
+            _label(self._widget, f"⚠ {self._title}", self._error)
+        else:
+            _label(self._widget, self._title + self._result, self._help)
+        if self._link.closed:
+            self._widget.disabled = True
+
+    def _closing(self, change: Any) -> None:
+        if change["new"] is None:
+            self._unwatch()
 
 
 def _label(widget: ipywidgets.Widget, text: str, help_: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import wait
 from typing import Any
 
@@ -11,12 +12,13 @@ import traitlets
 
 from iotkit.device import Device, link_of
 from iotkit.errors import BadType, UnknownName
-from iotkit.links import Change, Following, Link
+from iotkit.links import Change, Link
 from iotkit.types import Value
 
 from .assets import STYLE, joined
 from .hub import Hub, News
 from .spec import snapshot
+from .standing import UNKNOWN, standing
 from .talk import Talking
 
 EXPIRY = 25.0  # seconds after which a view that says nothing is gone; it speaks every 10
@@ -35,9 +37,10 @@ class Map(Talking):
     open. Raises UnknownName and BadType for a robot that doesn't tell.
     """
 
-    _esm = joined("dom", "talk", "saved", "map")
+    _esm = joined("dom", "badge", "talk", "saved", "map")
     _css = STYLE
     spec = traitlets.Dict().tag(sync=True)
+    state = traitlets.Dict().tag(sync=True)  # how it stood with the device at first
     key = traitlets.Unicode().tag(sync=True)
     hub = traitlets.Unicode().tag(sync=True)
 
@@ -51,16 +54,22 @@ class Map(Talking):
         spec = _spec(self._link)
         self._names = [name for name in (*_PLACE, _HEADING) if name in spec]
         self._lock = threading.RLock()
-        self._news: dict[str, dict[str, Any]] = {}  # of each attribute, what was heard last
-        self._fresh: dict[str, dict[str, Any]] = {}  # of these, what was not collected yet
+        self._known: dict[str, Change] = {}  # of each attribute, what was heard last
+        self._fresh: set[str] = set()  # of these, what was not collected yet
         self._views: dict[str, float] = {}  # those that can be seen, and until when that counts
-        self._following: list[Following] = []
+        self._followed: list[Callable[[], None]] = []  # what ends it
         self._hub = Hub.get()
-        super().__init__(spec=spec, key=f"map {id(self):x}", hub=self._hub.model_id, **kwargs)
+        super().__init__(
+            spec=spec,
+            state=standing(self._link),
+            key=f"map {id(self):x}",
+            hub=self._hub.model_id,
+            **kwargs,
+        )
 
     def close(self) -> None:
         """End it, here and in every browser; a second time does nothing."""
-        if hasattr(self, "_following"):
+        if hasattr(self, "_followed"):
             with self._lock:
                 self._views.clear()
             self._follow()
@@ -77,8 +86,12 @@ class Map(Talking):
     def collect(self) -> News:
         """Return what is new; see Reporter.collect."""
         with self._lock:
-            fresh, self._fresh = self._fresh, {}
-        return {"news": fresh} if fresh else {}
+            fresh, self._fresh = self._fresh, set()
+            state = standing(self._link, [self._known.get(name) for name in self._names])
+            news = {name: _told(self._known[name]) for name in fresh}
+        if state["is"] in UNKNOWN:
+            news = {name: told for name, told in news.items() if "value" in told}
+        return {"news": news, "state": state}
 
     def said(self, content: Any) -> None:
         """Note whether a view can be seen; see Talking.said."""
@@ -91,7 +104,7 @@ class Map(Talking):
                     else:
                         self._views.pop(view, None)
                     if visible and not known:
-                        self._fresh = dict(self._news)
+                        self._fresh = set(self._known)
                 self._follow()
                 self._hub.mark(self)
 
@@ -101,24 +114,31 @@ class Map(Talking):
     def _follow(self) -> None:
         """Follow the robot if somebody can see the map, else not."""
         with self._lock:
-            if bool(self._views) == bool(self._following):
+            if bool(self._views) == bool(self._followed):
                 return
             if self._views:
                 self._hub.join(self)
-                self._following = [self._link.follow(name, self._heard) for name in self._names]
+                self._followed = [
+                    self._link.hold.watch(self._mark),
+                    self._link.newsroom.states.watch(lambda _: self._mark()),
+                    *(self._link.follow(name, self._heard).close for name in self._names),
+                ]
                 return
-            ended, self._following = self._following, []
+            ended, self._followed = self._followed, []
             self._hub.leave(self)
-        for following in ended:
-            following.close()
+        for end in ended:
+            end()
 
     def _heard(self, name: str, change: Change, at: float) -> None:  # noqa: ARG002 - as all Heard
-        news = {"error": str(change)} if isinstance(change, Exception) else {"value": change}
         with self._lock:
             known_to_hub = bool(self._fresh)
-            self._news[name] = self._fresh[name] = news
+            self._known[name] = change
+            self._fresh.add(name)
         if not known_to_hub:
-            self._hub.mark(self)
+            self._mark()
+
+    def _mark(self) -> None:
+        self._hub.mark(self)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
@@ -131,6 +151,10 @@ class Map(Talking):
         }
         html = snapshot(self._link, values, self._names)
         return {**data, "text/plain": repr(self), "text/html": html}, metadata
+
+
+def _told(change: Change) -> dict[str, Any]:
+    return {"error": str(change)} if isinstance(change, Exception) else {"value": change}
 
 
 def _spec(link: Link) -> dict[str, Any]:

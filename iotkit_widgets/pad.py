@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from html import escape
 from typing import Any
 
@@ -12,6 +13,7 @@ from iotkit.device import Device, link_of
 from iotkit.errors import BadType
 
 from .assets import STYLE, joined
+from .standing import standing
 from .steering import Steering, course
 from .talk import Talking
 
@@ -27,9 +29,10 @@ class Pad(Talking):
     `close()` ends it; the device stays open. Raises UnknownName, ReadOnly and BadType.
     """
 
-    _esm = joined("dom", "talk", "saved", "pad")
+    _esm = joined("dom", "badge", "talk", "saved", "pad")
     _css = STYLE
     spec = traitlets.Dict().tag(sync=True)
+    state = traitlets.Dict().tag(sync=True)  # how it stands with the device
 
     def __init__(self, device: Device, *names: str, **kwargs: Any) -> None:
         if not isinstance(device, Device):
@@ -37,9 +40,10 @@ class Pad(Talking):
                 "a pad needs a device as iotkit.connect() returns it, and names of what it has;"
                 f" not the {type(device).__name__} {device!r}"
             )
-        link = link_of(device)
+        link = self._link = link_of(device)
         steered = course(link, *names)
         self._steering = Steering(steered, self._fail)
+        self._unwatch: list[Callable[[], None]] = []
         what = ", ".join(names)
         title = f"{link.description.id}: {what}"
         super().__init__(
@@ -50,12 +54,20 @@ class Pad(Talking):
                 "rest": steered.values(0, 0),
                 "html": f"<p>A pad for <code>{escape(title)}</code></p>",
             },
+            state=standing(link),
             **kwargs,
         )
+        self._unwatch = [
+            link.hold.watch(self._changed),
+            link.newsroom.states.watch(lambda _: self._changed()),
+        ]
+        self._changed()  # if it did meanwhile
 
     def close(self) -> None:
         """Let the device rest and end the pad, in every browser; a second time does nothing."""
         if hasattr(self, "_steering"):
+            for end in self._unwatch:
+                end()
             self._steering.close()
             self.layout.close()  # which ipywidgets leaves open
         super().close()
@@ -72,6 +84,9 @@ class Pad(Talking):
 
     def __repr__(self) -> str:
         return f"<pad for {self.spec['title']}>" if self.comm else "<pad, closed>"
+
+    def _changed(self) -> None:
+        self.state = standing(self._link)
 
     def _fail(self, error: BaseException) -> None:
         self.send({"failed": str(error)})

@@ -11,7 +11,7 @@ from typing import Any
 import traitlets
 
 from iotkit.device import Device, link_of
-from iotkit.errors import DeviceDisconnected, DeviceLost, DeviceTimeout, UnknownName
+from iotkit.errors import UnknownName
 from iotkit.links import Change
 from iotkit.types import Value
 
@@ -19,6 +19,7 @@ from .assets import STYLE, joined
 from .hub import FRAME, Hub, News
 from .recorder import recorder_of
 from .spec import given, snapshot, spec_of
+from .standing import UNKNOWN, standing
 from .talk import Talking
 
 PERIOD = FRAME / 2  # seconds between two news of an attribute: two clocks of one rate would beat
@@ -26,7 +27,6 @@ EXPIRY = 25.0  # seconds after which a view that says nothing is gone; it speaks
 READ_LIMIT = 0.5  # seconds that values may take to be read for a panel that nobody has seen
 FRESH = 1.0  # seconds that such values are good for
 
-_NO_ANSWER = (DeviceTimeout, DeviceDisconnected)
 _VALUES = (int, float, str)
 
 
@@ -38,7 +38,17 @@ class Panel(Talking):
     """
 
     _esm = joined(
-        "dom", "talk", "stop", "fields", "faces", "settings", "actions", "record", "saved", "panel"
+        "dom",
+        "badge",
+        "talk",
+        "stop",
+        "fields",
+        "faces",
+        "settings",
+        "actions",
+        "record",
+        "saved",
+        "panel",
     )
     _css = STYLE
     spec = traitlets.Dict().tag(sync=True)
@@ -170,7 +180,7 @@ class Panel(Talking):
         self, changes: Mapping[str, Change], condition: dict[str, str]
     ) -> dict[str, dict[str, Any]]:
         """Return what the browser shows for these; where all is silent, the old values stay."""
-        if condition["is"] in ("silent", "lost", "gone"):
+        if condition["is"] in UNKNOWN:
             return {name: {"value": value} for name, value in self._values.items()}
         return {
             name: {"error": str(change)} if isinstance(change, Exception) else {"value": change}
@@ -179,19 +189,7 @@ class Panel(Talking):
 
     def _condition(self) -> dict[str, str]:
         """Return how it stands with the device, and why."""
-        lost = [c for c in self._known.values() if isinstance(c, _NO_ANSWER)]
-        why = str(lost[-1]) if lost else ""
-        if self._link.closed:
-            return {"is": "gone", "why": why or f"{self._link.target} is closed"}
-        if self._link.state in ("lost", "reconnecting"):
-            return {"is": "lost", "why": self._link.newsroom.states.why}
-        if lost and len(lost) == len(self._link.description.attributes):
-            # Perhaps behind what connects it to here; or it is back, and says in a moment what is.
-            away = isinstance(lost[-1], DeviceLost)
-            return {"is": "lost" if away else "silent", "why": why}
-        if self._link.hold.why:
-            return {"is": "stopped", "why": self._link.hold.why}
-        return {"is": "connected", "why": ""}
+        return standing(self._link, [self._known.get(n) for n in self._link.description.attributes])
 
     def _read(self) -> None:
         """Read the values once, for what is shown before news comes, within READ_LIMIT."""
@@ -244,8 +242,8 @@ class Panel(Talking):
         attribute = self._link.description.attributes.get(name)
         if attribute is None:
             raise UnknownName(f"the device has no attribute {name!r}")
-        value = attribute.check(given(attribute, raw))
-        future = self._link.steer(lambda: self._link.set(name, value))
+        self._link.hold.driven = True
+        future = self._link.set(name, attribute.check(given(attribute, raw)))
         future.add_done_callback(lambda _: self._link.newsroom.refresh(name))
         return future
 
@@ -253,5 +251,6 @@ class Panel(Talking):
         function = self._link.description.functions.get(name)
         if function is None or len(args) != len(function.args):
             raise UnknownName(f"the device has no function {name!r} with {len(args)} arguments")
-        values = function.check([given(a, raw) for a, raw in zip(function.args, args, strict=True)])
-        return self._link.steer(lambda: self._link.call(name, values))
+        values = [given(a, raw) for a, raw in zip(function.args, args, strict=True)]
+        self._link.hold.driven = True
+        return self._link.call(name, function.check(values))

@@ -12,7 +12,15 @@ import traitlets
 
 from iotkit.description import Attribute
 from iotkit.device import Device, link_of
-from iotkit.errors import BadType, BadValue, IotkitError, OutOfRange, UnknownName, did_you_mean
+from iotkit.errors import (
+    BadType,
+    BadValue,
+    DeviceLost,
+    IotkitError,
+    OutOfRange,
+    UnknownName,
+    did_you_mean,
+)
 from iotkit.links import Change, Following, Link
 from iotkit.types import Type, Value
 
@@ -173,6 +181,7 @@ class Plot(Talking):
                 "first": [first for first, _, _ in parts],
                 "counts": [count for _, count, _ in parts],
                 "why": [trace.why for trace in self._traces],
+                "lost": any(trace.lost for trace in self._traces),
                 "over": all(trace.over for trace in self._traces),
                 "now": time.time(),
             }
@@ -188,6 +197,7 @@ class _Trace:
         self._link, self._attribute, self._tell = link, attribute, tell
         self.samples = Samples()
         self.why = ""  # why the value isn't known
+        self.lost = False  # that is because the device is away, and looked for
         self.last: Value | None = None  # the last value that was known
         self.device_name = device_name
         self.full_name = f"{device_name}.{attribute.name}"
@@ -216,10 +226,11 @@ class _Trace:
 
     def rest(self) -> None:
         """Forget what was heard, now that nobody listens."""
-        self.why = ""
+        self.why, self.lost = "", False
         self.samples.clear()
 
     def _heard(self, _: str, change: Change, at: float) -> None:
+        self.lost = isinstance(change, DeviceLost)
         if change is None or isinstance(change, IotkitError):
             self.why = str(change)
             self.samples.add(at, math.nan)

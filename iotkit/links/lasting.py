@@ -34,11 +34,11 @@ from ..errors import (
     IotkitError,
 )
 from ..types import Value
-from . import Hold, LosableLink, Newsroom, Wheel
+from . import Hold, LosableLink, Newsroom
 from .news import gone
 from .states import States
 
-FIRST_WAIT, LONGEST_WAIT = 0.1, 2.0  # seconds between two tries, each time twice as long
+FIRST_WAIT, LONGEST_WAIT = 0.1, 1.5  # seconds between two tries, each time twice as long
 PATIENCE = 1.0  # seconds that closing waits for a try that is under way
 MAX_ODD = 2  # other descriptions, one after the other: a bad line may lose part of the right one
 
@@ -87,7 +87,6 @@ class LastingLink(LosableLink):
         self.board = link.board
         self.never_waits = link.never_waits
         self._link: LosableLink = link
-        self.wheel = Wheel(self, taken=True)
         self._take(link)
 
     def get(self, name: str, *, background: bool = False) -> Future[Value]:
@@ -122,18 +121,6 @@ class LastingLink(LosableLink):
 
         link.rename(specifier).add_done_callback(done)
         return renamed
-
-    def feed(self) -> None:
-        """Let the device know that who drives it is there; see Driven.feed."""
-        self._link.feed()
-
-    def hush(self) -> None:
-        """Let the device hear nothing for a while; see Driven.hush."""
-        self._link.hush()
-
-    def silence(self) -> None:
-        """Do what is to be done when nobody drives any more; see Driven.silence."""
-        self._link.silence()
 
     @property
     def closed(self) -> bool:
@@ -234,7 +221,6 @@ class LastingLink(LosableLink):
     def _take(self, link: LosableLink) -> None:
         """Go on with `link`."""
         link.report_to(self.newsroom)
-        link.wheel = self.wheel
         link.on_gone = lambda _: self._lose(link)
         with self._lock:
             over = self._closing.is_set()
@@ -255,7 +241,6 @@ class LastingLink(LosableLink):
     def _end(self, reason: IotkitError) -> None:
         self._closing.set()
         self._way.cancel()
-        self.wheel.close()
         with self._lock:
             link, self._link = self._link, _Away(self.description, reason)
         link.close()

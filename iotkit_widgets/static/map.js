@@ -1,6 +1,7 @@
 // Where a robot is on its table, from above, with the way that it came.
 
 import { asSaved, make, makeNote, shown } from "./dom.js";
+import { makeBadge } from "./badge.js";
 import { comeBack, filledTable, keepSaved } from "./saved.js";
 import { listen, Talk, watchVisibility } from "./talk.js";
 
@@ -17,20 +18,24 @@ export default {
   async render({ model, el }) {
     const spec = model.get("spec");
     const map = makeMap(spec);
-    const talk = new Talk(model, () => map.note.show(NO_KERNEL));
+    const talk = new Talk(model, () => map.showState({ is: "dead", why: NO_KERNEL }));
     el.append(map.element);
     const unsave = keepSaved(model, map.element, () => filledTable(spec.table, map.text));
 
     let news = {};
+    let state = model.get("state");
+    map.showState(state);
     let asked = 0;
     let visible = false;
     const paint = () => {
       asked = 0;
+      if (state) map.showState(state);
       map.hear(news);
       news = {};
     };
     const hear = (more) => {
       news = { ...news, ...more.news };
+      state = more.state ?? state;
       if (visible && !asked) asked = requestAnimationFrame(paint);
     };
     const unlisten = await listen(model, hear);
@@ -65,11 +70,13 @@ function makeMap(spec) {
       ...(spec[name].unit ? [make("span", { class: "iotkit-unit" }, spec[name].unit)] : []),
     ),
   );
+  const badge = makeBadge();
   const note = makeNote();
   const element = make(
     "section",
     { class: "iotkit iotkit-map", "aria-label": `A map with ${spec.name}` },
-    make("header", { class: "iotkit-header" }, make("span", { class: "iotkit-name" }, spec.name)),
+    make("header", { class: "iotkit-header" }, make("span", { class: "iotkit-name" }, spec.name), badge.element),
+    badge.note,
     make("div", { class: "iotkit-map-body" }, canvas, make("div", { class: "iotkit-poses" }, ...reading)),
     note.element,
   );
@@ -90,7 +97,10 @@ function makeMap(spec) {
 
   return {
     element,
-    note,
+    showState(state) {
+      badge.show(element, state);
+      gap ||= state.is !== "connected"; // it may be carried elsewhere
+    },
     text: (name) => asSaved(pose[name], "float"),
     hear(news) {
       for (const [name, { value, error }] of Object.entries(news)) {

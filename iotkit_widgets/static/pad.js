@@ -2,6 +2,7 @@
 // x (right) and y (up), each -1 to 1; the kernel makes numbers for the device of that.
 
 import { asText, make, makeControl, makeNote } from "./dom.js";
+import { makeBadge } from "./badge.js";
 import { comeBack, keepSaved } from "./saved.js";
 import { Talk } from "./talk.js";
 
@@ -20,7 +21,7 @@ export default {
   render({ model, el }) {
     const spec = model.get("spec");
     const pad = makePad(spec);
-    const talk = new Talk(model, () => pad.note.show(NO_KERNEL));
+    const talk = new Talk(model, () => pad.showState({ is: "dead", why: NO_KERNEL }));
     const hand = makeHand(talk, pad);
     const grips = [followPointer(pad.field, hand), followKeys(pad.field, hand)];
     const letGo = () => grips.forEach((grip) => grip.release());
@@ -28,7 +29,10 @@ export default {
     const onFailed = (message) => message.failed && pad.note.show(message.failed);
     document.addEventListener("visibilitychange", onHidden);
     addEventListener("pagehide", letGo);
+    const onState = () => pad.showState(model.get("state"));
     model.on("msg:custom", onFailed);
+    model.on("change:state", onState);
+    onState();
     el.append(pad.element);
     const unsave = keepSaved(model, pad.element, () => spec.html);
     return () => {
@@ -36,6 +40,7 @@ export default {
       hand.close();
       unsave();
       model.off("msg:custom", onFailed);
+      model.off("change:state", onState);
       document.removeEventListener("visibilitychange", onHidden);
       removeEventListener("pagehide", letGo);
       talk.close();
@@ -66,11 +71,13 @@ function makePad(spec) {
       ...(spec.units[i] ? [make("span", { class: "iotkit-unit" }, spec.units[i])] : []),
     ),
   );
+  const badge = makeBadge();
   const note = makeNote();
   const element = make(
     "section",
     { class: "iotkit iotkit-pad", "aria-label": `A pad for ${spec.title}` },
-    make("header", { class: "iotkit-header" }, make("span", { class: "iotkit-name" }, spec.title)),
+    make("header", { class: "iotkit-header" }, make("span", { class: "iotkit-name" }, spec.title), badge.element),
+    badge.note,
     make("div", { class: "iotkit-pad-body" }, field, make("div", { class: "iotkit-pad-values" }, ...reading)),
     note.element,
   );
@@ -78,6 +85,10 @@ function makePad(spec) {
     element,
     field,
     note,
+    showState(state) {
+      badge.show(element, state);
+      if (state.is === "connected") note.hide(); // what went wrong before is over
+    },
     place(x, y) {
       knob.style.setProperty("--x", x);
       knob.style.setProperty("--y", y);

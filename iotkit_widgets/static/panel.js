@@ -1,6 +1,7 @@
 // The panel of a device.
 
-import { make, makeNote } from "./dom.js";
+import { make } from "./dom.js";
+import { makeBadge } from "./badge.js";
 import { makeAction } from "./actions.js";
 import { makeRecorder } from "./record.js";
 import { makeReading, makeSetting } from "./settings.js";
@@ -8,14 +9,6 @@ import { comeBack, filledTable, keepSaved } from "./saved.js";
 import { makeStop, stopOnEscape } from "./stop.js";
 import { listen, Talk, watchVisibility } from "./talk.js";
 
-const STATES = {
-  connected: "connected",
-  silent: "not answering",
-  lost: "lost: reconnecting …",
-  stopped: "stopped",
-  gone: "gone",
-  dead: "kernel stopped",
-};
 const NO_KERNEL = "The notebook's kernel has stopped. Run the cell again for a live panel.";
 
 export default {
@@ -82,8 +75,7 @@ function makePanel(spec, talk) {
     rows.set(one.name, row);
     return row.element;
   };
-  const badge = make("span", { class: "iotkit-badge", role: "status" });
-  const why = makeNote();
+  const badge = makeBadge();
   const body = make("fieldset", { class: "iotkit-body", "aria-label": spec.name });
   const settings = spec.settings.map((one) => remember(one, makeSetting(one, talk)));
   const readings = spec.readings.map((one) => remember(one, makeReading(one)));
@@ -112,24 +104,17 @@ function makePanel(spec, talk) {
       { class: "iotkit-header", title: spec.help },
       make("span", { class: "iotkit-name" }, spec.name),
       make("span", { class: "iotkit-target" }, spec.target),
-      badge,
+      badge.element,
       ...(stop ? [stop.element] : []),
     ),
     ...(stop ? [stop.note.element] : []),
-    why.element,
+    badge.note,
     body,
   );
   if (stop) stopOnEscape(element, stop.press);
-  let shown = "";
   const showState = (state) => {
-    if (shown === JSON.stringify(state)) return;
-    shown = JSON.stringify(state);
-    element.dataset.state = state.is;
-    badge.textContent = STATES[state.is] ?? state.is;
-    badge.title = state.why;
+    badge.show(element, state);
     body.disabled = state.is === "gone" || state.is === "dead";
-    if (state.why) why.show(state.why);
-    else why.hide();
   };
   return { element, rows, recorder, showState };
 }

@@ -14,12 +14,12 @@ export default {
   },
 
   render({ model, el }) {
-    const talk = new Talk(model, () => plot.end("stopped", GONE));
+    const talk = new Talk(model, () => plot.end("dead", GONE));
     const plot = new PlotView(model.get("spec"), () => talk.send({ all: true }));
     el.append(plot.element);
     const hear = (message, buffers) => message.samples && plot.hear(message.samples, buffers[0]);
     model.on("msg:custom", hear);
-    const onKernel = () => el.closest(".jupyter-widgets-disconnected") && plot.end("stopped", GONE);
+    const onKernel = () => el.closest(".jupyter-widgets-disconnected") && plot.end("dead", GONE);
     model.on("comm_live_update", onKernel);
     onKernel();
     const unwatch = watchVisibility(plot.element, (visible) => {

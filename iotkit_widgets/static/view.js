@@ -7,7 +7,13 @@ import { gridOf } from "./samples.js";
 import { makeStrips, MARGIN } from "./strip.js";
 
 const WINDOWS = { "10 s": 10, "30 s": 30, "1 min": 60, "5 min": 300 };
-const STATES = { live: "live", paused: "paused", gone: "gone", stopped: "kernel stopped" };
+const STATES = {
+  live: "live",
+  lost: "lost: reconnecting …",
+  paused: "paused",
+  gone: "gone",
+  dead: "kernel stopped",
+};
 const SHORTEST = 0.01; // s, to be zoomed to
 const READABLE = 80; // ms for which a value in the legend stays
 const SLOWEST = 100; // ms between two frames of a long time, in which little moves
@@ -17,6 +23,7 @@ export class PlotView {
   constructor(spec, ask) {
     this.spec = spec;
     this.span = 10; // s that are shown while it is live
+    this.lost = false; // what is shown is away, or some of it
     this.held = undefined; // [from, to] while it isn't
     this.left = undefined; // where the pointer is, in px
     this.dragging = false;
@@ -92,6 +99,10 @@ export class PlotView {
     const words = [...new Set(news.why.filter((why) => why))].join("; ");
     if (words !== this.words) this.say((this.words = words));
     if (news.over) this.end("gone");
+    else if (news.lost !== this.lost) {
+      this.lost = news.lost;
+      this.showState();
+    }
     if (!this.held || this.held[1] > this.now) this.drawSoon();
   }
 
@@ -242,7 +253,7 @@ export class PlotView {
   }
 
   showState() {
-    const state = this.ended ?? (this.held ? "paused" : "live");
+    const state = this.ended ?? (this.held ? "paused" : this.lost ? "lost" : "live");
     this.element.dataset.state = state;
     this.badge.textContent = state === "paused" ? `paused, ${lengthOf(this.held)}` : STATES[state];
     this.pauseButton.textContent = this.ended ? "Show the end" : this.held ? "Back to live" : "Pause";

@@ -8,6 +8,7 @@ os.environ.setdefault("IOTKIT_INTERFACES", "127.0.0.1")
 
 import bench_channel
 import bench_import
+import bench_lasting
 import bench_serial
 import bench_web
 from compare import HEADING
@@ -16,3 +17,5 @@ print(HEADING)
 for bench in (bench_import, bench_serial, bench_web, bench_channel):
     for row in bench.rows():
         print(row, flush=True)
+for line in bench_lasting.rows():
+    print(line, flush=True)

@@ -42,10 +42,10 @@ class Rover(host.Device):
 class Wire(Transport):
     """The robot's end of the line `name`."""
 
-    def __init__(self) -> None:
+    def __init__(self, rover: Rover) -> None:
         self._inner = Pty()
         self.name = self._inner.name
-        self.rover = Rover()
+        self.rover = rover
         self.heard: list[tuple[float, str]] = []  # in seconds since the epoch; what acts, in order
         self._came = threading.Condition()
         self._rest = ""
@@ -77,9 +77,9 @@ class Wire(Transport):
 
 
 @contextmanager
-def rover_on_a_wire() -> Iterator[Wire]:
-    """Run a robot in a thread, and give its wire."""
-    wire = Wire()
+def rover_on_a_wire(rover: Rover | None = None) -> Iterator[Wire]:
+    """Run a robot in a thread, and give its wire, which may be closed before."""
+    wire = Wire(rover or Rover())
 
     def be_the_board() -> None:
         try:

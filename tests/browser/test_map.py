@@ -105,7 +105,7 @@ def test_it_rests_while_it_is_out_of_sight_and_says_when_the_robot_is_gone(lab: 
     lab.page.evaluate("() => (document.querySelector('.iotkit-map').style.display = '')")
     lab.until("len(room.attributes())", "3")
     lab.execute("robot.close()")
-    expect(lab.page.locator(".iotkit-map .iotkit-note")).to_contain_text("closed")
+    expect(lab.page.locator(".iotkit-map .iotkit-why")).to_contain_text("closed")
 
 
 def test_a_saved_notebook_holds_where_it_was(lab: Lab) -> None:

@@ -209,7 +209,8 @@ def test_two_attributes_can_be_driven(lab: Lab) -> None:
 def test_an_error_of_the_device_is_told(lab: Lab, field: Locator) -> None:
     lab.execute("robot.close()")
     hold(lab, field, y=1)
-    expect(lab.page.locator(".iotkit-pad .iotkit-note")).to_contain_text("closed")
+    expect(lab.page.locator(".iotkit-pad .iotkit-badge")).to_have_text("gone")
+    expect(lab.page.locator(".iotkit-pad > .iotkit-note").last).to_contain_text("closed")
 
 
 def test_it_shows_that_it_has_the_focus_and_says_what_it_is(lab: Lab, field: Locator) -> None:

@@ -71,7 +71,7 @@ def seen_by(map_: Map, *, visible: bool = True) -> None:
 
 @pytest.fixture
 def told() -> Iterator[dict[str, Any]]:
-    """What the browser was told last, by attribute."""
+    """What the browser was told last, by attribute, and how it stands by "state"."""
     news: dict[str, Any] = {}
     comm = Hub.get().comm
     send = comm.send
@@ -79,7 +79,7 @@ def told() -> Iterator[dict[str, Any]]:
     def tapped(data: Any = None, **rest: Any) -> None:
         for buffer in rest["buffers"]:
             for part in json.loads(buffer).values():
-                news.update(part["news"])
+                news.update(part["news"], state=part["state"]["is"])
         send(data, **rest)
 
     comm.send = tapped
@@ -120,16 +120,18 @@ def test_it_follows_the_robot_while_it_can_be_seen(
 ) -> None:
     shown = Map(robot)
     seen_by(shown)
-    until(lambda: told == {n: {"value": v} for n, v in (("x", 100), ("y", 0), ("heading", 90))})
+    place = {n: {"value": v} for n, v in (("x", 100), ("y", 0), ("heading", 90))}
+    until(lambda: told == place | {"state": "connected"})
     rover.x = 120.5
     until(lambda: told["x"] == {"value": 120.5})
     seen_by(shown, visible=False)
     told.clear()
     rover.x = 130.0
     seen_by(shown)  # and is told all again
-    until(lambda: len(told) == 3 and told["x"] == {"value": 130.0})
+    until(lambda: len(told) == 4 and told["x"] == {"value": 130.0})
     robot.close()
-    until(lambda: "error" in told["x"])
+    until(lambda: told["state"] == "gone")
+    assert told["x"] == {"value": 130.0}
     shown.close()
     shown.close()
 
@@ -142,7 +144,7 @@ def test_a_page_that_goes_without_a_word_is_forgotten(
     shown = Map(robot)
     seen_by(shown)
     until(lambda: not any(t.name == "iotkit hub" for t in threading.enumerate()))
-    assert shown._following == []
+    assert shown._followed == []
     shown.close()
 
 

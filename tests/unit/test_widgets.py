@@ -175,14 +175,14 @@ def test_the_modules_join_to_one_without_imports() -> None:
     "names",
     [
         [
-            *("dom", "talk", "stop", "fields", "faces", "settings", "actions"),
+            *("dom", "badge", "talk", "stop", "fields", "faces", "settings", "actions"),
             "record",
             "saved",
             "panel",
         ],
-        ["dom", "talk", "saved", "pad"],
+        ["dom", "badge", "talk", "saved", "pad"],
         list(assets.PLOT),
-        ["dom", "talk", "saved", "map"],
+        ["dom", "badge", "talk", "saved", "map"],
         ["dom", "talk", "saved", "line"],
         ["dom", "talk", "stop", "all"],
     ],
@@ -531,6 +531,16 @@ def test_a_control_for_a_function_calls_it_once_at_a_time(lamp: Lamp, device: De
     times.value, hard.value = 4, True
     button.click()
     until(lambda: button.description == "blink → 4 True")
+
+
+def test_controls_of_a_device_that_is_gone_say_so(device: Device) -> None:
+    slider, blink = control(device, "bright"), control(device, "blink")
+    until(lambda: slider.value == 80)
+    device.close()
+    until(lambda: slider.description == "⚠ bright: gone" and slider.disabled)
+    assert "closed" in slider.tooltip
+    button = blink.children[-1]
+    assert (button.description, button.disabled) == ("⚠ blink: gone", True)
 
 
 def test_a_controls_label_is_no_formula(device: Device) -> None:

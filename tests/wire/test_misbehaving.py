@@ -854,7 +854,7 @@ def test_a_description_of_which_a_line_is_lost_is_asked_for_again(monkeypatch):
 
 
 def test_an_answer_that_never_ends_is_an_error(monkeypatch):
-    monkeypatch.setattr("iotkit.links.line.MAX_PARTS", 20)
+    monkeypatch.setattr("iotkit.links.conversation.MAX_PARTS", 20)
     with tampered() as (robot, _, line):
         link_of(robot)._timeout = SHORT
         asked, ended = [], threading.Event()
