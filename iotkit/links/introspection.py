@@ -34,18 +34,20 @@ class _Introspection:
         if version < 2:
             return self._ask_for_each(hello.data)
         self._line.use_frames()
-        lines = known.recall(hello.data, fingerprint)
+        place = self._line.name
+        lines = known.recall(place, hello.data, fingerprint)
         if lines is not None:
             self._ask("ping")  # from here on, the device knows what is left of a damaged frame
         else:
-            lines = self._describe()
-            known.remember(hello.data, fingerprint, lines)
+            lines, its = self._describe()
+            if its == fingerprint:
+                known.remember(place, hello.data, fingerprint, lines)
         description, info = described(hello.data, lines)
         self._line.use_frames(_number(info, "longest_line"), _number(info, "buffer"))
         return description
 
-    def _describe(self) -> list[tuple[str, str]]:
-        """Ask for everything at one go, again where a line is missing."""
+    def _describe(self) -> tuple[known.Lines, str]:
+        """Ask for everything at one go, again where a line is missing; its fingerprint is last."""
         for left in reversed(range(TRIES)):
             parts: list[News] = []
             try:
@@ -56,8 +58,8 @@ class _Introspection:
                 continue
             lines = [(part.message, part.data) for part in parts if part.status == 102]
             if summary[0] == str(len(lines)):
-                longest = summary[2] if len(summary) > 2 else ""
-                return [*lines, ("INFO", f"longest_line {longest}")]
+                its, longest = (*summary[1:3], "", "")[:2]
+                return [*lines, ("INFO", f"longest_line {longest}")], its
         raise ProtocolError(f"{self._line.name} loses lines of its description: is the cable good?")
 
     def _ask_for_each(self, device_id: str) -> Description:

@@ -11,9 +11,10 @@ from fake_devices import SOON, Probe
 
 import iotkit
 from iotkit.device import device_over, link_of
-from iotkit.host import Device, function, run
-from iotkit.links import greeting
+from iotkit.host import Device, Hosted, function, run
+from iotkit.links import greeting, known
 from iotkit.links.serial import SerialLink
+from iotkit.protocol import fingerprint
 from iotkit.transports.memory import Memory, pair
 
 SHORT = 0.15
@@ -164,6 +165,42 @@ def test_a_device_that_is_known_is_ready_without_describing_itself_again():
             with device_over(SerialLink(here)) as robot:
                 assert robot.value == 1
         assert sum(b"describe" in data for data in sent) == times
+
+
+class Told(Device, id="told"):
+    """The real one, of which others may have told."""
+
+    value: int = 1
+
+
+def test_what_another_device_said_elsewhere_is_not_taken_for_what_this_one_has():
+    said = fingerprint(Hosted(Told()).description)
+    lies = [("ATTR", "value:int - As it says [read-only]")]
+    for place in ("/dev/other", "http://192.0.2.9", "socket://192.0.2.9:7"):
+        known.remember(place, "told", said, lies)
+    with board(Told()) as (here, _), device_over(SerialLink(here)) as robot:
+        robot.value = 5
+        assert robot.value == 5
+    assert known.recall("/dev/other", "told", said) == lies
+    assert known.recall("http://192.0.2.9", "told", said) is None  # is always asked
+    assert known.recall("socket://192.0.2.9:7", "told", said) is None
+
+
+def test_a_description_is_kept_only_for_the_fingerprint_that_goes_with_it():
+    said = fingerprint(Hosted(Told()).description).encode()
+
+    class Claiming(Noisy):
+        def read(self) -> bytes:
+            return super().read().replace(b"iotoy/2 " + said, b"iotoy/2 0badcafe")
+
+    with board(Told()) as (here, _):
+        here.__class__, here.name = Claiming, "/dev/claiming"
+        device_over(SerialLink(here)).close()
+    assert known.recall("/dev/claiming", "told", "0badcafe") is None
+    with board(Told()) as (here, _):
+        here.name = "/dev/claiming"
+        device_over(SerialLink(here)).close()
+    assert known.recall("/dev/claiming", "told", said.decode()) is not None
 
 
 def test_a_device_is_renamed_and_keeps_its_class():
