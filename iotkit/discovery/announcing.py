@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import re
 import uuid
-from concurrent.futures import Future
+from collections.abc import Iterator
+from functools import partial
+from itertools import count
 
-from zeroconf import (
-    NonUniqueNameException,
-    ServiceInfo,
-    ServiceNameAlreadyRegistered,
-    Zeroconf,
-)
+from zeroconf import DNSService, ServiceInfo  # type: ignore[attr-defined] # there for its users
 
 from ..description import Description
-from .asking import taken_names
-from .network import LOOPBACK, SERVICE_TYPE, Network, addresses, interfaces
+from ..links.stored import Stored
+from .naming import SERVICE_TYPE
+from .network import LOOPBACK, Network, addresses, interfaces
 
 API_VERSION = "1"  # of docs/web-api.md
+MAX_YIELDED = 10  # names left to others: who wants more of us wants us to have none
+
+_last_names = Stored("names")  # by identity
 
 _log = logging.getLogger(__name__)
 
@@ -41,20 +44,23 @@ def announce(
 
 
 class Announcement:
-    """A service announced; a name that is taken gets a number behind it."""
+    """A service announced; a name that is taken gets a number behind it.
+
+    What had a number last time has it again, if it is free.
+    """
 
     def __init__(
         self, description: Description, port: int, identity: str, host: str, locked: bool
     ) -> None:
         self.server = f"iotkit-{uuid.uuid4().hex[:8]}.local"  # what the address is told under
+        self._wanted, self._identity = description.name, identity
         on = [LOOPBACK] if host == LOOPBACK else interfaces()
-        self._on = on or addresses()
-        self._network = Network.on(on)
+        self._network: Network | None = Network.on(on or addresses())
         self._info = ServiceInfo(
             SERVICE_TYPE,
             f"{description.name}.{SERVICE_TYPE}",
             port=port,
-            parsed_addresses=self._on,
+            parsed_addresses=on or addresses(),
             server=f"{self.server}.",
             properties={
                 "id": identity,
@@ -64,23 +70,9 @@ class Announcement:
                 "auth": "token" if locked else "none",
             },
         )
-        self._reserved = self._network.reserved
-        self._registered: Future[object] = self._network.run(self._register)
-
-    async def _register(self, zeroconf: Zeroconf) -> None:
-        wanted, taken = self._info.name, await taken_names(self._on)
-        while True:
-            self._info.name = _free(wanted, taken | self._reserved)
-            self._reserved.add(self._info.name.lower())
-            try:
-                await (await zeroconf.async_register_service(self._info))
-            except (NonUniqueNameException, ServiceNameAlreadyRegistered):
-                # Somebody was quicker. Not left to zeroconf: it would take a name that another
-                # device of this process is about to have.
-                taken.add(self._info.name.lower())
-                self._reserved.discard(self._info.name.lower())
-            else:
-                return
+        self._yielded = 0
+        self._again: asyncio.Task[None] | None = None
+        self._registered = self._network.run(self._take_name(self._network))
 
     @property
     def name(self) -> str:
@@ -95,22 +87,62 @@ class Announcement:
             return
         try:
             self._registered.result()
-            network.run(self._unregister).result()
+            network.run(self._end(network)).result()
         except Exception as error:  # whatever fails here, the service ends all the same
             _log.debug("no goodbye for %s: %s", self._info.name, error)
         network.release()
 
-    async def _unregister(self, zeroconf: Zeroconf) -> None:
-        self._reserved.discard(self._info.name.lower())
-        await (await zeroconf.async_unregister_service(self._info))
+    # On the network's loop.
 
-    _network: Network | None
+    async def _take_name(self, network: Network, lost: str = "") -> None:
+        info, candidates = self._info, (name for name in self._candidates() if name != lost)
+        server, port = f"{self.server}.", info.port or 0
+        async with network.names.taking(candidates, server, port) as name:
+            info.name = name
+            network.conflicts[name.lower()] = partial(self._hear, network)
+            # Nobody else has the name; zeroconf need not ask again.
+            told = await network.zeroconf.async_register_service(info, cooperating_responders=True)
+            _last_names.put(self._identity, name.removesuffix(f".{SERVICE_TYPE}"))
+        await told
 
+    async def _end(self, network: Network) -> None:
+        if self._again is not None:
+            self._again.cancel()
+        await self._leave_name(network)
 
-def _free(wanted: str, taken: set[str]) -> str:
-    """Return the full name `wanted`, with a number behind its first part if it is taken."""
-    name, number = wanted, 1
-    while name.lower() in taken:
-        number += 1
-        name = f"{wanted.removesuffix(f'.{SERVICE_TYPE}')}-{number}.{SERVICE_TYPE}"
-    return name
+    async def _leave_name(self, network: Network) -> None:
+        del network.conflicts[self._info.name.lower()]
+        await (await network.zeroconf.async_unregister_service(self._info))
+        network.names.leave(self._info.name)
+
+    def _hear(self, network: Network, record: DNSService) -> None:
+        """Hear what anybody announces under our name.
+
+        Where two networks become one, two may have one name: the greater one keeps it.
+        """
+        ours, theirs = (self._info.port or 0, f"{self.server}."), (record.port, record.server)
+        if theirs == ours or (self._again is not None and not self._again.done()):
+            return
+        if record.ttl and theirs > ours and self._yielded < MAX_YIELDED:
+            self._yielded += 1
+            _log.warning("another device is called %s, too: its name changes", self._info.name)
+            self._again = asyncio.ensure_future(self._change_name(network))
+        else:  # they are to hear of us; or they say goodbye, and who hears it believes we do
+            self._again = asyncio.ensure_future(self._repeat(network))
+
+    async def _change_name(self, network: Network) -> None:
+        await asyncio.wrap_future(self._registered)
+        await self._leave_name(network)
+        await self._take_name(network, lost=self._info.name)
+
+    async def _repeat(self, network: Network) -> None:
+        await (await network.zeroconf.async_update_service(self._info))
+
+    def _candidates(self) -> Iterator[str]:
+        """Yield the names to try: that of last time, and then those with the next numbers."""
+        last = _last_names.get(self._identity)
+        if re.fullmatch(re.escape(self._wanted) + r"-\d+", last):
+            yield f"{last}.{SERVICE_TYPE}"
+        yield f"{self._wanted}.{SERVICE_TYPE}"
+        for number in count(2):
+            yield f"{self._wanted}-{number}.{SERVICE_TYPE}"

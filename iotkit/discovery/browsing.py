@@ -20,7 +20,8 @@ from zeroconf import (  # type: ignore[attr-defined] # all are there for its use
 )
 
 from .found import Found, instance_of, named
-from .network import SERVICE_TYPE, Network, interfaces
+from .naming import SERVICE_TYPE
+from .network import Network, interfaces
 
 MAX_FOUND = 500  # devices kept: more is no class, it is an attack
 RESOLVERS = 8  # names looked up at once; a responder drops queries that come in a flood
@@ -141,7 +142,7 @@ class Browser(ServiceListener):
         info = ServiceInfo(SERVICE_TYPE, name)
         zeroconf = self._network.zeroconf
         if name in self._again:
-            self._network.run(lambda zeroconf: _forget(zeroconf, name)).result()
+            self._network.run(_forget(zeroconf, name)).result()
         for _ in range(RESOLVE_TRIES):
             if info.load_from_cache(zeroconf) or info.request(zeroconf, RESOLVE_TIMEOUT_MS):
                 break

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from zeroconf import IPVersion, ServiceInfo
 
-from .network import SERVICE_TYPE
+from .naming import SERVICE_TYPE
 
 HEALTH_TIMEOUT = 0.5  # seconds to accept a connection on a local network
 MAX_TEXT = 64  # characters of a name or id from the network

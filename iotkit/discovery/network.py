@@ -5,16 +5,26 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from typing import Any, TypeVar
 
 import ifaddr
-from zeroconf import InterfaceChoice, IPVersion, Zeroconf
+from zeroconf import (  # type: ignore[attr-defined] # all are there for its users
+    DNSService,
+    InterfaceChoice,
+    IPVersion,
+    RecordUpdate,
+    RecordUpdateListener,
+    Zeroconf,
+)
 
 from ..errors import IotkitError
+from .naming import Names
 
-SERVICE_TYPE = "_iotoy._tcp.local."
 LOOPBACK = "127.0.0.1"
+
+Result = TypeVar("Result")
 
 
 def interfaces() -> list[str]:
@@ -33,8 +43,8 @@ def addresses() -> list[str]:
 class Network:
     """A Zeroconf on some interfaces, shared by all in this process who are on the same.
 
-    `reserved` are the names that this process announces or is about to, in small letters; for
-    its loop alone.
+    `names`, of its loop alone, are for what is announced here. `conflicts`, too, has who is to
+    hear, on that loop, of all others who announce a name, by that name in small letters.
     """
 
     _lock = threading.Lock()
@@ -43,7 +53,8 @@ class Network:
     def __init__(self, on: tuple[str, ...]) -> None:
         self._on = on
         self._users = 0
-        self.reserved: set[str] = set()
+        self.names = Names(lambda: list(on) or addresses())
+        self.conflicts: dict[str, Callable[[DNSService], None]] = {}
         try:
             # A loop of its own, since the caller's may be a notebook's.
             choice = list(on) or InterfaceChoice.All
@@ -51,6 +62,7 @@ class Network:
         except OSError as error:
             where = ", ".join(on) or "any interface"
             raise IotkitError(f"the local network can't be used on {where}: {error}") from error
+        self.zeroconf.add_listener(_Conflicts(self.conflicts), None)
 
     @classmethod
     def on(cls, addresses: list[str]) -> Network:
@@ -71,7 +83,25 @@ class Network:
             del self._all[self._on]
         self.zeroconf.close()
 
-    def run(self, work: Callable[[Zeroconf], object]) -> Future[object]:
-        """Start the coroutine function `work` on its loop."""
+    def run(self, work: Coroutine[Any, Any, Result]) -> Future[Result]:
+        """Start `work` on its loop."""
         assert self.zeroconf.loop is not None
-        return asyncio.run_coroutine_threadsafe(work(self.zeroconf), self.zeroconf.loop)  # type: ignore[arg-type]
+        return asyncio.run_coroutine_threadsafe(work, self.zeroconf.loop)
+
+
+class _Conflicts(RecordUpdateListener):
+    """Tells who announces a name of what anybody announces under it."""
+
+    def __init__(self, told: dict[str, Callable[[DNSService], None]]) -> None:
+        self._told = told
+
+    def async_update_records(
+        self,
+        zc: Zeroconf,  # noqa: ARG002 - zeroconf's signature
+        now: float,  # noqa: ARG002
+        records: list[RecordUpdate],
+    ) -> None:
+        for update in records:
+            record = update.new
+            if isinstance(record, DNSService) and (tell := self._told.get(record.key)):
+                tell(record)
