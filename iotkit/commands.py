@@ -38,7 +38,7 @@ def begin_set(link: Link, name: str, value: Any) -> Future[None]:
     if name in known.functions:
         raise ReadOnly(f"{name} is a function: call it, as in {known.name}.{name}()")
     checked = attribute(link, name).check(value)
-    return link.hold.drive(lambda: link.set(name, checked))
+    return link.drive(lambda: link.set(name, checked))
 
 
 def begin_call(
@@ -59,7 +59,7 @@ def begin_call(
     values = function.check(list(bound.arguments.values()))
     if name == HALT and not values:
         return link.call(name, values)
-    return link.hold.drive(lambda: link.call(name, values))
+    return link.drive(lambda: link.call(name, values))
 
 
 def wait(future: Future[Result]) -> Result:

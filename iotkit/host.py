@@ -29,7 +29,7 @@ Who follows the lamp hears at once when its code sets `self.brightness`, or rais
 `self.touched(2)`. A property is read again and again while somebody follows it, and at once after
 `self.changed("temperature")`.
 
-A robot stops by itself when its host falls silent: `class Robot(Device, deadman_ms=500)` with a
+A robot stops by itself when who drives it is gone: `class Robot(Device, deadman_ms=500)` with a
 method `on_silence(self)`.
 """
 
@@ -43,7 +43,6 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_origin
 
-from .deadman import Deadman
 from .description import Argument, Attribute, Description, Event, Function
 from .errors import DeviceError, IotkitError, UnknownName, did_you_mean
 from .links import Change
@@ -90,7 +89,7 @@ class Device:
 
     The device's plain id is the class's name in lower case, or what `class X(Device, id="…")`
     says; `specifier` tells this very one from others of its class. With `deadman_ms=500`,
-    `on_silence` is called when a host on a line has sent no good command for so long. A class
+    `on_silence` is called when who drives it has been gone, or silent, for so long. A class
     whose attributes or functions have no usable name or type hint raises TypeError when it is
     defined.
 
@@ -149,10 +148,13 @@ class Device:
             hosted.changed(name)
 
     def on_silence(self) -> None:
-        """Stop what moves: no host on a line has sent a good command for `deadman_ms`.
+        """Stop what moves: who drove it last has been gone, or silent, for `deadman_ms`.
 
-        Called once, in a thread of its own, and not again before the next good command. A program
-        in this very process has no line that can fall silent.
+        That is a host on a line or over the network that sends no good command, or a web client
+        whose connection has ended. As long as nobody has driven it, it is any host. A program in
+        this very process is there as long as that.
+
+        Called once, in a thread of its own, and not again before somebody drives again.
         """
 
     def on_close(self) -> None:
@@ -168,9 +170,6 @@ class Hosted:
         self._link: LocalLink | None = None
         self._faults: dict[str, str] = {}  # what fails again and again is in the log once
         self.rename(device.specifier)
-        self._deadman: Deadman | None = None
-        if milliseconds := self.description.deadman_ms:
-            self._deadman = Deadman(self.description.id, milliseconds / 1000, device.on_silence)
 
     def rename(self, specifier: str) -> None:
         """Have this specifier from now on, until the program ends; BadValue for a bad one."""
@@ -209,10 +208,9 @@ class Hosted:
         with _hosting:
             self._device._hosts = (*self._device._hosts, self)
 
-    def feed(self) -> None:
-        """Note that a host on a line has sent a good command, for the deadman."""
-        if self._deadman is not None:
-            self._deadman.feed()
+    def silence(self) -> None:
+        """Let the device stop what moves."""
+        self._device.on_silence()
 
     def pushes(self, name: str) -> bool:
         """Whether the device tells of each change of the attribute by itself."""
@@ -242,8 +240,6 @@ class Hosted:
         """Let the device end what is still going on."""
         with _hosting:
             self._device._hosts = tuple(one for one in self._device._hosts if one is not self)
-        if self._deadman is not None:
-            self._deadman.close()
         try:
             self._device.on_close()
         except Exception:

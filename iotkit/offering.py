@@ -19,7 +19,7 @@ from .errors import (
     OutOfRange,
     ReadOnly,
 )
-from .links import Change, Following, Link
+from .links import HALT, Change, Driver, Following, Link
 from .protocol import Call, DeviceEnd, Get, Rename, Request, Set, Watch
 from .transports import TICK, Transport
 
@@ -61,6 +61,7 @@ class _Offer:
         self._following: dict[str, Following] = {}
         self._wanted: dict[str, Watch] = {}  # by attribute; what an earlier one tells is late
         self._over = False
+        self._driver = Driver()
         self._fed = 0  # good commands that the link was told of
 
     def run(self) -> None:
@@ -82,6 +83,7 @@ class _Offer:
         except DeviceDisconnected:
             wait(self._pending, GRACE)  # a pipe may still take the answers
         finally:
+            self._link.wheel.leave(self._driver)
             with self._watching:
                 self._over = True
             for following in (*events, *self._following.values()):
@@ -106,12 +108,17 @@ class _Offer:
             case Get(attribute=attribute):
                 return self._link.get(attribute.name)
             case Set(attribute=attribute, value=value):
-                return self._link.set(attribute.name, value)
+                return self._drive(lambda: self._link.set(attribute.name, value))
+            case Call(function=function, args=()) if function.name == HALT:
+                return self._link.call(HALT, ())
             case Call(function=function, args=args):
-                return self._link.call(function.name, args)
+                return self._drive(lambda: self._link.call(function.name, args))
             case Rename(specifier=specifier):
                 return self._link.rename(specifier)
         raise AssertionError(request)
+
+    def _drive(self, begin: Callable[[], Future[Any]]) -> Future[Any]:
+        return self._link.wheel.drive(begin, self._driver)
 
     def _answers(self, request: Request) -> Callable[[Future[Any]], None]:
         def answer(future: Future[Any]) -> None:
@@ -179,7 +186,7 @@ class _Offer:
     def _send(self) -> None:
         if self._end.good_commands != self._fed:
             self._fed = self._end.good_commands
-            self._link.feed()
+            self._link.wheel.feed(self._driver)
         if data := self._end.data_to_send():
             self._transport.write(data)
 

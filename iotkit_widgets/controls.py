@@ -129,10 +129,10 @@ class _Bound:
         if not wanted:
             self._following.refresh()
             return
-        value = wanted[0]
-        self._link.hold.driven = True
+        name = self._attribute.name
         try:
-            future = self._link.set(self._attribute.name, self._attribute.check(value))
+            value = self._attribute.check(wanted[0])
+            future = self._link.steer(lambda: self._link.set(name, value))
         except IotkitError as error:
             self._sent(error)
         else:
@@ -164,8 +164,7 @@ def _action(device: Device, function: Function) -> ipywidgets.Widget:
         button.disabled = True
         try:
             values = function.check([field.value for field in fields])
-            link.hold.driven = True
-            future = link.call(function.name, values)
+            future = link.steer(lambda: link.call(function.name, values))
         except IotkitError as error:
             future = Future()
             future.set_exception(error)

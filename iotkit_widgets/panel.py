@@ -242,8 +242,8 @@ class Panel(Talking):
         attribute = self._link.description.attributes.get(name)
         if attribute is None:
             raise UnknownName(f"the device has no attribute {name!r}")
-        self._link.hold.driven = True
-        future = self._link.set(name, attribute.check(given(attribute, raw)))
+        value = attribute.check(given(attribute, raw))
+        future = self._link.steer(lambda: self._link.set(name, value))
         future.add_done_callback(lambda _: self._link.newsroom.refresh(name))
         return future
 
@@ -251,6 +251,5 @@ class Panel(Talking):
         function = self._link.description.functions.get(name)
         if function is None or len(args) != len(function.args):
             raise UnknownName(f"the device has no function {name!r} with {len(args)} arguments")
-        values = [given(a, raw) for a, raw in zip(function.args, args, strict=True)]
-        self._link.hold.driven = True
-        return self._link.call(name, function.check(values))
+        values = function.check([given(a, raw) for a, raw in zip(function.args, args, strict=True)])
+        return self._link.steer(lambda: self._link.call(name, values))

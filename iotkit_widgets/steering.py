@@ -7,6 +7,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, NamedTuple
 
 from iotkit.description import Argument, Attribute, Function
@@ -66,7 +67,8 @@ class AttributeCourse(Course):
         for member, value in zip(self._members, values, strict=True):
             if rest or self._told.get(member.name) != value:
                 self._told[member.name] = value
-                futures.append(self.link.set(member.name, value))
+                set_ = partial(self.link.set, member.name, value)
+                futures.append(self.link.wheel.drive(set_))
         return futures
 
 
@@ -88,7 +90,8 @@ class FunctionCourse(Course):
 
     def begin(self, values: Sequence[float]) -> list[Future[Any]]:
         """Call it."""
-        return [self.link.call(self._function.name, tuple(values))]
+        call = partial(self.link.call, self._function.name, tuple(values))
+        return [self.link.wheel.drive(call)]
 
 
 class Steering:

@@ -10,7 +10,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..description import Description
 from ..errors import DeviceError, DeviceStopped, IotkitError
@@ -18,9 +18,12 @@ from ..types import Value
 from .hold import Hold
 from .news import Change, Following, Heard, Newsroom, is_last
 from .states import State
+from .wheel import Driver, Wheel
 
 if TYPE_CHECKING:
     from ..transports.serial import UsbBoard
+
+Result = TypeVar("Result")
 
 HALT = "stop"  # the function that ends what a device does
 TIMEOUT = 2.0  # seconds for a get or a set: a long line at 9600 baud, and as much again
@@ -53,6 +56,7 @@ class Link(ABC):
     description: Description
     newsroom: Newsroom
     hold: Hold
+    wheel: Wheel
     identity: str = ""
     asked_as: str = ""
     board: UsbBoard | None = None
@@ -91,6 +95,18 @@ class Link(ABC):
     @abstractmethod
     def call(self, name: str, args: Sequence[Value]) -> Future[Value | None]:
         """Call a function; sent once and never again, whatever happens."""
+
+    def drive(self, begin: Callable[[], Future[Result]]) -> Future[Result]:
+        """Return what `begin` does, which is to give the device a program's command.
+
+        Raises DeviceStopped while programs may not: see Hold.
+        """
+        return self.hold.drive(lambda: self.wheel.drive(begin))
+
+    def steer(self, begin: Callable[[], Future[Result]]) -> Future[Result]:
+        """Return what `begin` does, which is to give the device a command by a person's hand."""
+        self.hold.driven = True
+        return self.wheel.drive(begin)
 
     @property
     def can_halt(self) -> bool:
@@ -140,8 +156,16 @@ class Link(ABC):
         event = name in self.description.events and name not in self.description.attributes
         return self.newsroom.follow(name, heard, period, event=event)
 
+    # What is driven; see Driven, and `wheel` for who drives.
+
     def feed(self) -> None:  # noqa: B027 - most have nothing to do
-        """Note that a host which is offered the device has sent a good command, for its deadman."""
+        """Let the device know that who drives it is there; see Driven.feed."""
+
+    def hush(self) -> None:  # noqa: B027
+        """Let the device hear nothing for a while; see Driven.hush."""
+
+    def silence(self) -> None:  # noqa: B027
+        """Do what is to be done when nobody drives any more; see Driven.silence."""
 
     @property
     def state(self) -> State:
@@ -193,6 +217,7 @@ __all__ = [
     "WEB_CALL_TIMEOUT",
     "WEB_TIMEOUT",
     "Change",
+    "Driver",
     "Following",
     "Heard",
     "Hold",
@@ -200,5 +225,6 @@ __all__ = [
     "LosableLink",
     "Newsroom",
     "State",
+    "Wheel",
     "is_last",
 ]

@@ -40,10 +40,12 @@ class Conversation:
     def __init__(self, name: str, write: Callable[[bytes], None]) -> None:
         self.end = HostEnd()
         self.ping_each = 0.0  # seconds; 0: never
+        self.pings_wanted: Callable[[], bool] = bool
         self.out: dict[int, Question] = {}  # what is on the line, a barrier for its question
         self._name, self._send_bytes = name, write
         self._in_step = False
         self._sent_at = 0.0
+        self._hushed_until = 0.0  # what doesn't act waits
         self._waiting: tuple[deque[Question], deque[Question]] = (deque(), deque())
 
     @property
@@ -53,12 +55,14 @@ class Conversation:
 
     def ask(self, question: Question, *, background: bool) -> None:
         """Send `question` when its turn comes; in the `background`, after all others."""
+        if question.acts:
+            self._hushed_until = 0.0  # somebody drives
         self._waiting[background].append(question)
         self.send_next()
 
     def ask_alone(self, command: str) -> int:
         """Send a command whose answer the caller reads; return its key, 0 where others ask too."""
-        if not self.end.framed or not self.idle:
+        if not self.end.framed or not self.idle or self._hushed_until:
             return 0
         key, data = self.end.ask(command)
         self._write(data)
@@ -90,8 +94,21 @@ class Conversation:
         told = self.hear(self.end.receive(data))
         told += self._overdue()
         self.send_next()
-        self._keep_alive()
+        if self.ping_each and self.pings_wanted():
+            self.keep_alive(self.ping_each)
         return told
+
+    def keep_alive(self, seconds: float) -> None:
+        """Have the device hear something if it has not for so long, for its deadman."""
+        due = time.monotonic() > self._sent_at + seconds
+        if due and self.end.has_room_for("ping"):  # a long action may be out meanwhile
+            self._try(Question("ping", _nothing, self.ping_each, Answer(_nothing), once=True))
+
+    def hush(self, seconds: float) -> None:
+        """Send nothing but what acts, until the device has heard nothing for so long."""
+        now = time.monotonic()
+        if now < self._sent_at + seconds:
+            self._hushed_until = now + seconds
 
     def hear(self, events: list[Event]) -> Told:
         """Take in what has come."""
@@ -99,6 +116,10 @@ class Conversation:
 
     def send_next(self) -> None:
         """Send what is next in turn, as far as there is room."""
+        if self._hushed_until:
+            if time.monotonic() < self._hushed_until:
+                return
+            self._hushed_until = 0.0
         while queue := self._waiting[0] or self._waiting[1]:
             if (self.out and not self._in_step) or not self.end.has_room_for(queue[0].command):
                 return
@@ -147,11 +168,6 @@ class Conversation:
     def _write(self, data: bytes) -> None:
         self._sent_at = time.monotonic()
         self._send_bytes(data)
-
-    def _keep_alive(self) -> None:
-        due = self.ping_each and time.monotonic() > self._sent_at + self.ping_each
-        if due and self.end.has_room_for("ping"):  # a long action may be out meanwhile
-            self._try(Question("ping", _nothing, self.ping_each, Answer(_nothing), once=True))
 
     def _heard(self, event: Event) -> Told:
         match event:

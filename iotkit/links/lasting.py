@@ -34,7 +34,7 @@ from ..errors import (
     IotkitError,
 )
 from ..types import Value
-from . import Hold, LosableLink, Newsroom
+from . import Hold, LosableLink, Newsroom, Wheel
 from .news import gone
 from .states import States
 
@@ -87,6 +87,7 @@ class LastingLink(LosableLink):
         self.board = link.board
         self.never_waits = link.never_waits
         self._link: LosableLink = link
+        self.wheel = Wheel(self, taken=True)
         self._take(link)
 
     def get(self, name: str, *, background: bool = False) -> Future[Value]:
@@ -121,6 +122,18 @@ class LastingLink(LosableLink):
 
         link.rename(specifier).add_done_callback(done)
         return renamed
+
+    def feed(self) -> None:
+        """Let the device know that who drives it is there; see Driven.feed."""
+        self._link.feed()
+
+    def hush(self) -> None:
+        """Let the device hear nothing for a while; see Driven.hush."""
+        self._link.hush()
+
+    def silence(self) -> None:
+        """Do what is to be done when nobody drives any more; see Driven.silence."""
+        self._link.silence()
 
     @property
     def closed(self) -> bool:
@@ -221,6 +234,7 @@ class LastingLink(LosableLink):
     def _take(self, link: LosableLink) -> None:
         """Go on with `link`."""
         link.report_to(self.newsroom)
+        link.wheel = self.wheel
         link.on_gone = lambda _: self._lose(link)
         with self._lock:
             over = self._closing.is_set()
@@ -241,6 +255,7 @@ class LastingLink(LosableLink):
     def _end(self, reason: IotkitError) -> None:
         self._closing.set()
         self._way.cancel()
+        self.wheel.close()
         with self._lock:
             link, self._link = self._link, _Away(self.description, reason)
         link.close()

@@ -67,9 +67,19 @@ class Line:
         with self._lock:
             self._talk.end.keep_room_for(command)
 
-    def ping_each(self, seconds: float) -> None:
-        """From now on, have the device hear something at least so often, for its deadman."""
-        self._talk.ping_each = seconds
+    def ping_each(self, seconds: float, wanted: Callable[[], bool]) -> None:
+        """Have the device hear something at least so often while that is `wanted`."""
+        self._talk.pings_wanted, self._talk.ping_each = wanted, seconds
+
+    def ping(self) -> None:
+        """Have the device hear something now, unless it just has."""
+        with self._lock:
+            self._talk.keep_alive(self._talk.ping_each / 2)
+
+    def hush(self, seconds: float) -> None:
+        """Send nothing but what acts, until the device has heard nothing for so many seconds."""
+        with self._lock:
+            self._talk.hush(seconds)
 
     def ask(
         self,

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from ..description import Description
 from ..errors import DeviceStopped, IotkitError
 from ..types import Value
-from . import HALT, Hold, Link, Newsroom
+from . import HALT, Hold, Link, Newsroom, Wheel
 from .news import gone
 from .polling import Poller
 
@@ -50,8 +50,8 @@ class Hosted(Protocol):
     def listen(self, link: LocalLink) -> None:
         """Tell the link's newsroom of events and changes from now on."""
 
-    def feed(self) -> None:
-        """Note that a host on a line has sent a good command, for the deadman."""
+    def silence(self) -> None:
+        """Do what is to be done when nobody drives it any more."""
 
     def close(self) -> None:
         """End what is still going on."""
@@ -79,7 +79,7 @@ class LocalLink(Link):
         self._values = ThreadPoolExecutor(1, f"iotkit {self.description.id}")
         self._calls: deque[Callable[[], None]] = deque()
         self._workers = 0
-        self.newsroom, self.hold = Newsroom(self), Hold()
+        self.newsroom, self.hold, self.wheel = Newsroom(self), Hold(), Wheel(self)
         name = f"iotkit watch {self.description.id}"
         self._sampler = Poller(name, self._sample, self.newsroom, period=SAMPLING)
         hosted.listen(self)
@@ -127,9 +127,9 @@ class LocalLink(Link):
             done.set_exception(error)
         return done
 
-    def feed(self) -> None:
-        """Note that a host is there; see Link.feed."""
-        self._hosted.feed()
+    def silence(self) -> None:
+        """Let the device stop what moves; see Driven.silence."""
+        self._hosted.silence()
 
     @property
     def closed(self) -> bool:
@@ -145,6 +145,7 @@ class LocalLink(Link):
             self._calls.clear()
             pending, self._pending = self._pending, set()
             lost = [f for f in pending if f.running() or f.set_running_or_notify_cancel()]
+        self.wheel.close()
         self._hosted.close()
         self._values.shutdown(wait=False)
         for future in lost:

@@ -23,7 +23,7 @@ from ..errors import (
 from ..protocol import EVENT_NEWS, NO_NEWS, VALUE_NEWS, News, Reply
 from ..transports import TICK, Transport
 from ..types import Type, Value, shown
-from . import CALL_TIMEOUT, HALT, TIMEOUT, Hold, LosableLink, Newsroom
+from . import CALL_TIMEOUT, HALT, TIMEOUT, Hold, LosableLink, Newsroom, Wheel
 from .greeting import greet
 from .introspection import introspect
 from .line import Line
@@ -65,9 +65,11 @@ class SerialLink(LosableLink):
             self.description = introspect(self._line, greet(self._line, transport), timeout)
             if self.can_halt:
                 self._line.keep_room_for(HALT)
+            self.wheel = Wheel(self, taken=True)
             if self.description.deadman_ms:
                 # Twice in the time, and a bit: one of them may be lost.
-                self._line.ping_each(max(self.description.deadman_ms / 1000 / 2.5, TICK))
+                each = max(self.description.deadman_ms / 1000 / 2.5, TICK)
+                self._line.ping_each(each, lambda: self.wheel.steady)
             self._poller = Poller(
                 f"iotkit poll {self.description.id}",
                 lambda name: self.get(name, background=True),
@@ -186,6 +188,16 @@ class SerialLink(LosableLink):
     def close(self) -> None:
         """Close the transport; see Link.close."""
         self._line.close()
+
+    def feed(self) -> None:
+        """Let the device know that who drives it is there; see Driven.feed."""
+        self._line.ping()
+
+    def hush(self) -> None:
+        """Say nothing that the device's deadman would take for a driver; see Driven.hush."""
+        self._line.hush(self.description.deadman_ms / 1000 + TICK)
+
+    silence = hush  # others may have asked for something meanwhile
 
     # The source of the newsroom: a device of version 2 pushes, one of version 1 is asked again
     # and again.

@@ -24,7 +24,7 @@ from ..errors import (
     ProtocolError,
 )
 from ..types import Type, Value
-from . import HALT, WEB_CALL_TIMEOUT, WEB_TIMEOUT, Hold, LosableLink, Newsroom
+from . import HALT, WEB_CALL_TIMEOUT, WEB_TIMEOUT, Hold, LosableLink, Newsroom, Wheel
 from .http import Answer, HttpClient
 from .polling import Poller
 from .representation import MEDIA_TYPE, error_of, from_json, plain, to_json
@@ -70,6 +70,7 @@ class WebLink(LosableLink):
         self.on_gone = _nothing  # the server may come back, and then this goes on
         try:
             self.description = self._introspect()
+            self.wheel = Wheel(self, taken=True)
             name = f"iotkit poll {self.description.id}"
             self._poller = Poller(name, self._poll, self.newsroom, period=POLL_PERIOD)
         except BaseException:

@@ -87,7 +87,7 @@ class Replayed:
             mark = newsroom.mark()  # it may change, and that be told, between these lines
             newsroom.tell(name, self._now[name], mark=mark, soon=soon)
 
-    def feed(self) -> None:
+    def silence(self) -> None:
         """Do nothing: it has no deadman."""
 
     def close(self) -> None:

@@ -37,14 +37,14 @@ async def read(served: Served, request: Request, attribute: Attribute) -> Answer
 
 async def write(served: Served, request: Request, attribute: Attribute) -> Response:
     """Set an attribute; the answer is what it has become."""
-    await served.set(attribute, attribute.check(single(attribute.name, json_in(request))))
+    await served.set(request, attribute, attribute.check(single(attribute.name, json_in(request))))
     return ok(await served.get(attribute))
 
 
 async def call(served: Served, request: Request, function: Function) -> Response:
     """Call a function."""
     given = json_in(request) if request.body else []
-    return ok(await served.call(function, arguments(given, function)))
+    return ok(await served.call(request, function, arguments(given, function)))
 
 
 async def hear(served: Served, request: Request, event: Event) -> Answer:

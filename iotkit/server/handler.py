@@ -6,10 +6,12 @@ import asyncio
 import logging
 import re
 import socket
+from collections.abc import Callable
 from contextlib import closing
-from typing import cast
+from typing import Any, cast
 
 from tornado.http1connection import HTTP1Connection
+from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPInputError, HTTPServerRequest
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.web import Application, RequestHandler, stream_request_body
@@ -83,7 +85,9 @@ class Handler(RequestHandler):
     def _asked(self, body: bytes | None = b"") -> Request:
         asked = self.request
         address = asked.remote_ip or ""
-        return Request(asked.method or "", asked.path, asked.headers, asked.query, body, address)
+        connection = cast(HTTP1Connection, asked.connection).stream
+        method, path, query = asked.method or "", asked.path, asked.query
+        return Request(method, path, asked.headers, query, body, address, connection)
 
     def _send(self, response: Response) -> None:
         self.set_status(response.status)
@@ -159,6 +163,17 @@ def application(served: Served) -> Application:
         default_handler_args={"served": served},
         log_function=_logged,
     )
+
+
+class Server(HTTPServer):
+    """A server that calls `on_gone` with each connection that has ended."""
+
+    on_gone: Callable[[object], None]
+
+    def on_close(self, server_conn: Any) -> None:
+        """Note that a client has gone; tornado calls this."""
+        super().on_close(server_conn)
+        self.on_gone(server_conn.stream)
 
 
 def _without_secrets(record: logging.LogRecord) -> bool:

@@ -21,7 +21,7 @@ class Request:
     """What a client wants; `path` as it came, `body` None where it was longer than allowed.
 
     `headers` are to be asked for in lower case; `query` is what follows the path's `?`; `address`
-    is the client's.
+    is the client's, and `connection` the one that it has come by.
     """
 
     method: str
@@ -30,6 +30,7 @@ class Request:
     query: str = ""
     body: bytes | None = b""
     address: str = ""
+    connection: object = None
 
     def words(self, header: str) -> list[str]:
         """Return what a header lists, in lower case and without parameters."""

@@ -9,8 +9,6 @@ import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from tornado.httpserver import HTTPServer
-
 from .. import host as hosts
 from ..device import Device, link_of
 from ..errors import BadTarget, BadType, DeviceDisconnected, PortBusy
@@ -19,7 +17,7 @@ from ..links.local import LocalLink
 from ..types import shown
 from . import loop
 from .gate import Gate, is_loopback, own_names
-from .handler import application
+from .handler import Server, application
 from .pairing import the_pairing
 from .served import Served
 
@@ -132,15 +130,16 @@ class Service:
     def __repr__(self) -> str:
         return f"<{self._link.description.id} at {self.url}{', closed' if self._closed else ''}>"
 
-    async def _start(self, listening: socket.socket) -> HTTPServer:
+    async def _start(self, listening: socket.socket) -> Server:
         # Bodies are bounded by the handler, which can answer; tornado would just hang up.
-        server = HTTPServer(
+        server = Server(
             application(self._served),
             max_body_size=2**62,
             max_header_size=MAX_HEADERS,
             idle_connection_timeout=IDLE_TIME,
             body_timeout=BODY_TIME,
         )
+        server.on_gone = self._served.left
         server.add_socket(listening)
         return server
 

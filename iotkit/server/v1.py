@@ -38,7 +38,7 @@ async def read(served: Served, _: Request, attribute: Attribute) -> Response:
 
 async def write(served: Served, request: Request, attribute: Attribute) -> Response:
     """Set an attribute; the answer is what it has become."""
-    await served.set(attribute, attribute.check(value_in(request, attribute)))
+    await served.set(request, attribute, attribute.check(value_in(request, attribute)))
     return await read(served, request, attribute)
 
 
@@ -56,7 +56,7 @@ async def show(_: Served, __: Request, function: Function) -> Response:
 
 async def call(served: Served, request: Request, function: Function) -> Response:
     """Call a function."""
-    value = await served.call(function, arguments_in(request, function))
+    value = await served.call(request, function, arguments_in(request, function))
     if function.result is None:
         return ok({"type": NULL, "value": None})
     return ok({"type": str(function.result.type), "name": function.result.name, "value": value})

@@ -25,7 +25,7 @@ from iotkit.commands import wait
 from iotkit.description import Argument, Attribute, Description, Function
 from iotkit.device import Device, device_over, link_of
 from iotkit.host import Hosted
-from iotkit.links import Hold, Link, Newsroom
+from iotkit.links import Hold, Link, Newsroom, Wheel
 from iotkit.links.local import LocalLink
 from iotkit.sim import simulate
 from iotkit.types import Type
@@ -57,7 +57,7 @@ class Echo(Link):
 
     def __init__(self, description):
         self.description = description
-        self.newsroom, self.hold = Newsroom(self), Hold()
+        self.newsroom, self.hold, self.wheel = Newsroom(self), Hold(), Wheel(self)
         self.asked = []
 
     def get(self, name, *, background=False):

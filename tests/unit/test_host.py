@@ -679,10 +679,10 @@ def test_a_fault_in_on_silence_is_in_the_log(driven, caplog):
         device.silent.set()
         raise RuntimeError("can't stop")
 
-    device._hosts[0]._deadman._silent = fail
+    device.on_silence = fail
     line.write(b"ping\n")
     assert device.silent.wait(SOON)
-    while "on_silence() of driven failed" not in caplog.text:
+    while "what driven does in silence failed" not in caplog.text:
         time.sleep(0.005)
 
 

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from .links.timer import cancel, later
+from .timer import cancel, later
 
 _log = logging.getLogger(__name__)
 
@@ -19,7 +19,8 @@ class Deadman:
     """
 
     def __init__(self, name: str, seconds: float, silent: Callable[[], None]) -> None:
-        self._name, self._seconds, self._silent = name, seconds, silent
+        self.seconds = seconds
+        self._name, self._silent = name, silent
         self._lock = threading.Lock()
         self._fed_at = 0.0
         self._alive = False  # the time runs
@@ -28,10 +29,22 @@ class Deadman:
     def feed(self) -> None:
         """Note that somebody is there."""
         self._fed_at = time.monotonic()
+        self.begin()
+
+    def begin(self) -> None:
+        """Let the time run from now on, unless it does."""
         with self._lock:
             begins, self._alive = not (self._alive or self._closed), True
+            if begins:
+                self._fed_at = time.monotonic()
         if begins:
-            later(self._seconds, self._check)
+            later(self.seconds, self._check)
+
+    def rest(self) -> None:
+        """Let the time run no more, until somebody feeds it again."""
+        with self._lock:
+            self._alive = False
+        cancel(self._check)
 
     def close(self) -> None:
         """Call no more."""
@@ -41,9 +54,9 @@ class Deadman:
 
     def _check(self) -> None:
         with self._lock:
-            if self._closed:
+            if self._closed or not self._alive:
                 return
-            left = self._fed_at + self._seconds - time.monotonic()
+            left = self._fed_at + self.seconds - time.monotonic()
             self._alive = left > 0
         if left > 0:
             later(left, self._check)
@@ -55,4 +68,4 @@ class Deadman:
         try:
             self._silent()
         except Exception:
-            _log.exception("on_silence() of %s failed", self._name)
+            _log.exception("what %s does in silence failed", self._name)
