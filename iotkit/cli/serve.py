@@ -96,7 +96,7 @@ def serve(
 
 def _watch(targets: tuple[str, ...], as_json: bool, anyone: bool, **how: Any) -> NoReturn:
     """Be the gateway, and keep a log of it."""
-    from ..gateway import USB, Gateway, Told
+    from ..gateway import USB, Gateway, Told, allow_many_files
     from ..server import on_new_code, pairing_code
 
     def log(words: str, kind: str, **facts: object) -> None:
@@ -119,6 +119,7 @@ def _watch(targets: tuple[str, ...], as_json: bool, anyone: bool, **how: Any) ->
 
     shown: list[str] = []
     on_new_code(show_code)
+    allow_many_files()
     if anyone:
         complain(_OPEN)
     with Gateway(targets or (USB,), tell, **how) as gateway:

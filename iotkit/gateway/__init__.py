@@ -13,11 +13,27 @@ from typing import NoReturn, Self
 from .board import Board, Terms, Told
 from .ports import USB, plugged_in
 
+try:
+    import resource
+except ImportError:  # Windows has no such limit
+    resource = None  # type: ignore[assignment]
+
 PERIOD = 0.5  # seconds between two looks at what is plugged in, if nothing happens
 PAUSE = 0.02  # seconds at least between two
+MANY_FILES = 8192
 AT_ONCE = 32  # boards that are asked, or taken down, at a time
 
 _log = logging.getLogger(__name__)
+
+
+def allow_many_files() -> None:
+    """Let this program have MANY_FILES, as far as the system does: a board takes about ten."""
+    if resource is None:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MANY_FILES if hard == resource.RLIM_INFINITY else min(MANY_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class Gateway:
@@ -102,7 +118,10 @@ class Gateway:
 
     def _tell(self, told: Told) -> None:
         with self._telling:
-            self._told(told)
+            try:
+                self._told(told)
+            except Exception as error:  # who keeps the log may have ended
+                _log.warning("%s (this can't be told: %s)", told.words, error)
 
 
-__all__ = ["USB", "Gateway", "Told"]
+__all__ = ["USB", "Gateway", "Told", "allow_many_files"]

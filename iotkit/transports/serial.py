@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sys
 from dataclasses import dataclass
 
 import serial
@@ -12,6 +13,7 @@ from ..errors import BadValue, DeviceDisconnected, DeviceNotFound, PortBusy
 from ..protocol import RATES
 from . import CHUNK, TICK, Transport
 from .holders import holder
+from .polled import Polled
 
 WRITE_TIMEOUT = 2.0  # seconds; a command is shorter than any port's buffer, so more is a fault
 TOUCH_BAUD = 1200  # opening at this rate tells many boards to enter their boot loader
@@ -43,6 +45,7 @@ class Serial(Transport):
         except Exception as error:  # termios has an error of its own, on some systems
             raise _explained(error, port) from None
         self.resets = self._has_modem_lines()
+        self._polled = Polled(self._port) if sys.platform == "linux" else None
 
     def _has_modem_lines(self) -> bool:
         try:
@@ -54,6 +57,8 @@ class Serial(Transport):
     def read(self) -> bytes:
         """Return what has come; see Transport.read."""
         try:
+            if self._polled is not None:
+                return self._polled.read()
             first: bytes = self._port.read(1)
             waiting = min(self._port.in_waiting, CHUNK) if first else 0
             return first + self._port.read(waiting) if waiting else first
@@ -64,7 +69,10 @@ class Serial(Transport):
     def write(self, data: bytes) -> None:
         """Send all of `data`."""
         try:
-            self._port.write(data)
+            if self._polled is not None:
+                self._polled.write(data, WRITE_TIMEOUT)
+            else:
+                self._port.write(data)
         except (OSError, TypeError):
             raise DeviceDisconnected(f"{self.name} takes no data: was it unplugged?") from None
 
@@ -77,8 +85,11 @@ class Serial(Transport):
 
     def close(self) -> None:
         """Close the port, so that others may open it."""
-        self._port.cancel_read()
-        self._port.close()
+        if self._polled is not None:
+            self._polled.close()
+        else:
+            self._port.cancel_read()
+            self._port.close()
 
 
 def _explained(error: Exception, port: str) -> Exception:

@@ -277,6 +277,53 @@ def test_opening_and_closing_leaves_no_file_open(terminal):
 # Sockets
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="pyserial's own way has this limit")
+def test_a_port_works_in_a_program_with_more_than_a_thousand_open_files(terminal):
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 1200:
+        pytest.skip("this system allows no more than a thousand")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1200), hard))
+    null = os.open(os.devnull, os.O_RDONLY)
+    many = [os.dup(null) for _ in range(1100)]
+    try:
+        with Serial(terminal.name) as port:
+            port.write(b"x" * 10_000)
+            came = b""
+            while len(came) < 10_000:
+                came += terminal.read()
+            terminal.write(b"y")
+            assert port.read() == b"y"
+    finally:
+        for file in (null, *many):
+            os.close(file)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@posix
+def test_a_port_that_takes_no_more_is_an_error_and_can_be_closed_meanwhile(terminal, monkeypatch):
+    with Serial(terminal.name) as port:
+        monkeypatch.setattr("iotkit.transports.serial.WRITE_TIMEOUT", 0.05)
+        with pytest.raises(iotkit.DeviceDisconnected, match="takes no data"):
+            port.write(b"x" * 1_000_000)
+        monkeypatch.setattr("iotkit.transports.serial.WRITE_TIMEOUT", SOON)
+        ended = []
+
+        def write():
+            with pytest.raises(iotkit.DeviceDisconnected):
+                port.write(b"x")
+            ended.append(time.monotonic())
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        time.sleep(0.05)
+        began = time.monotonic()
+        port.close()
+        writer.join(SOON)
+        assert ended[0] - began < AT_ONCE
+
+
 def test_where_nobody_listens_is_an_error_in_words():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
