@@ -32,6 +32,7 @@ from .errors import (
     ProtocolError,
     ReadOnly,
     RecordingError,
+    SomeFailed,
     UnknownName,
 )
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
     from .device import Device, link_of
     from .discovery import discover
+    from .groups import group
     from .pairing import pair
     from .plotting import plot
     from .recordings.reading import recording
@@ -55,6 +57,7 @@ _LAZY = {
     "connect": "targets",
     "discover": "discovery",
     "find": "targets",
+    "group": "groups",
     "link_of": "device",
     "pair": "pairing",
     "plot": "plotting",
@@ -84,10 +87,12 @@ __all__ = [
     "ProtocolError",
     "ReadOnly",
     "RecordingError",
+    "SomeFailed",
     "UnknownName",
     "connect",
     "discover",
     "find",
+    "group",
     "link_of",
     "pair",
     "plot",
@@ -99,6 +104,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "local":
+        return importlib.import_module(".local", __name__)
     if name not in _LAZY:
         raise AttributeError(f"module 'iotkit' has no attribute {name!r}")
     value = getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)

@@ -81,6 +81,10 @@ class DeviceStopped(IotkitError, RuntimeError):
     """The device was stopped by hand; what a program wanted of it was not sent."""
 
 
+class SomeFailed(IotkitError, RuntimeError):
+    """Not all devices of a group did what they were told; the rest did."""
+
+
 class DeviceNotFound(IotkitError, LookupError):
     """No device of that name, or none at all."""
 

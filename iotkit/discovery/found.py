@@ -14,6 +14,7 @@ from .naming import SERVICE_TYPE
 
 HEALTH_TIMEOUT = 0.5  # seconds to accept a connection on a local network
 MAX_TEXT = 64  # characters of a name or id from the network
+NO_DEVICES = ("all", "annotations")  # what iotkit.local has beside devices
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -70,7 +71,7 @@ def python_name(instance: str) -> str:
     name = re.sub(r"[^A-Za-z0-9_]", "_", instance).lstrip("_") or "device"
     if name[0].isdigit():
         name = f"device_{name}"
-    return f"{name}_" if keyword.iskeyword(name) else name
+    return f"{name}_" if keyword.iskeyword(name) or name in NO_DEVICES else name
 
 
 def _text(info: ServiceInfo, key: str) -> str:

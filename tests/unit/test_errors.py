@@ -26,6 +26,7 @@ BUILTINS = {
     "NotAllowed": PermissionError,
     "BadTarget": ValueError,
     "RecordingError": OSError,
+    "SomeFailed": RuntimeError,
 }
 EVERY_ERROR = [*BUILTINS, "UnknownName", "IotkitError"]
 

@@ -22,11 +22,12 @@ PUBLIC = [
         "OutOfRange",
         "PortBusy",
     ),
-    *("ProtocolError", "ReadOnly", "RecordingError", "UnknownName"),
+    *("ProtocolError", "ReadOnly", "RecordingError", "SomeFailed", "UnknownName"),
     *(
         "connect",
         "discover",
         "find",
+        "group",
         "link_of",
         "pair",
         "plot",

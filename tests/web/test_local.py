@@ -11,12 +11,13 @@ import threading
 import time
 from contextlib import contextmanager
 
+import platformdirs
 import pytest
 import requests
 from program import PATIENCE, environment
 
 import iotkit
-from iotkit import discovery, opened
+from iotkit import discovery, host, opened
 
 SERVER = """
 import sys
@@ -114,6 +115,36 @@ def test_several_of_one_class_are_told_apart(unique_name):
         assert [getattr(local(), name).level for name in pythons] == [80, 11, 80]
         ids = {one.id for one in iotkit.discover() if one.plain_id == unique_name}
         assert len(ids) == 3
+
+
+def test_all_of_one_class_are_a_group(unique_name):
+    with serving(unique_name, 2) as (_, names, _), serving(f"{unique_name}x"):
+        with iotkit.local.all(unique_name) as lamps:
+            assert lamps.names == sorted(name.replace("-", "_") for name in names)
+            assert lamps[unique_name] is iotkit.find(unique_name)
+            lamps.level = 10
+            assert lamps.brighter(5) == dict.fromkeys(lamps.names, 15)
+        with pytest.raises(iotkit.DeviceNotFound, match=f"did you mean '{unique_name}'"):
+            iotkit.local.all(f"{unique_name}y")
+
+
+def test_one_that_lets_nobody_in_is_in_the_group_as_the_error_why(unique_name):
+    class Lamp(host.Device, id=unique_name):
+        level: int = 80
+
+    with iotkit.serve(Lamp(), token=True) as closed, iotkit.serve(Lamp()) as service:
+        _forget_all_tokens()
+        assert {closed.name, service.name} == {unique_name, f"{unique_name}-2"}
+        with iotkit.local.all(unique_name) as lamps:
+            levels = lamps.level
+        refused = levels.pop(discovery.python_name(closed.name))
+        assert isinstance(refused, iotkit.NotAllowed)
+        assert list(levels.values()) == [80]
+
+
+def _forget_all_tokens():
+    for file in (platformdirs.user_state_path("iotkit") / "tokens").glob("*.json"):
+        file.unlink()
 
 
 def test_a_name_that_is_not_there_is_an_import_error_that_says_which_are(unique_name):
