@@ -14,9 +14,11 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from .description import Argument, Attribute, Function
-from .errors import BadType, ReadOnly, UnknownName, did_you_mean
+from .errors import BadType, BadValue, ReadOnly, UnknownName, did_you_mean
 from .links import HALT, Link
-from .types import Type, Value
+from .types import Type, Value, shown
+
+MAX_TIMEOUT = 86_400  # seconds: a day
 
 Result = TypeVar("Result")
 
@@ -44,7 +46,7 @@ def begin_set(link: Link, name: str, value: Any) -> Future[None]:
 def begin_call(
     link: Link, name: str, args: Sequence[Any], named: dict[str, Any]
 ) -> Future[Value | None]:
-    """Begin to call a function.
+    """Begin to call a function; `timeout`, if it has no such argument, is for Link.call.
 
     Raises UnknownName, BadType, BadValue, OutOfRange; DeviceStopped while held, but for `stop`.
     """
@@ -52,14 +54,26 @@ def begin_call(
     if function is None:
         raise unknown(link, name)
     called_with = signature(function)
+    timeout = None
+    if "timeout" in named and "timeout" not in called_with.parameters:
+        timeout = _seconds(named["timeout"])
+        named = {name: value for name, value in named.items() if name != "timeout"}
     try:
         bound = called_with.bind(*args, **named)
     except TypeError as error:
         raise BadType(f"{name}{called_with}: {error}") from None
     values = function.check(list(bound.arguments.values()))
     if name == HALT and not values:
-        return link.call(name, values)
-    return link.drive(lambda: link.call(name, values))
+        return link.call(name, values, timeout)
+    return link.drive(lambda: link.call(name, values, timeout))
+
+
+def _seconds(timeout: Any) -> float:
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float):
+        raise BadType(f"timeout is a number of seconds, not {shown(timeout)}")
+    if not 0 < timeout <= MAX_TIMEOUT:
+        raise BadValue(f"timeout is more than 0 and at most {MAX_TIMEOUT:,} seconds")
+    return timeout
 
 
 def wait(future: Future[Result]) -> Result:

@@ -31,6 +31,7 @@ _ID = r"[A-Za-z][A-Za-z0-9_]{0,63}"
 _DEVICE_ID = re.compile(f"{_ID}(:{_ID})?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _TYPED = re.compile(r"([^\s:]+):([^\s:]+)")
+_WITHIN = re.compile(r"within ([0-9]{1,5}(?:\.[0-9]{1,3})?) s")
 _log = logging.getLogger(__name__)
 
 
@@ -93,23 +94,29 @@ class Argument:
 class Function:
     """Something a device can do: its `name`, `args`, `result` (None where there is none), `help`.
 
-    The limits of the arguments and `summary` follow from `help`.
+    The limits of the arguments and `summary` follow from `help`, and so does `within`: the
+    seconds in which it answers, or 0 where it doesn't say.
     """
 
     name: str
     args: tuple[Argument, ...] = ()
     result: Argument | None = None
     help: str = ""
+    within: float = field(init=False, repr=False, compare=False)
     summary: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         help_ = _clean(self.help)
         summary, parts = _split_suffix(help_)
+        times = [found for part in parts if (found := _WITHIN.fullmatch(part))]
+        if times and all(a.name != "within" for a in self.args):
+            parts.remove(times[0][0])
+        within = float(times[0][1]) if times else 0.0
         limits = _limits_by_argument(parts, self.args)
         if limits is None:
-            limits, summary = {}, help_
+            limits, summary, within = {}, help_, 0.0
         args = tuple(Argument(a.name, a.type, limits.get(a.name, NO_LIMITS)) for a in self.args)
-        _init(self, help=help_, args=args, summary=summary)
+        _init(self, help=help_, args=args, summary=summary, within=within)
 
     @property
     def signature(self) -> str:

@@ -45,6 +45,8 @@ class Device(metaclass=_DeviceClass):
 
     `robot.speed` reads an attribute, `robot.speed = 80` sets it, `robot.forward(500)` calls a
     function. `robot["name"]` does the same for a name that Python or this class can't bear.
+    `robot.forward(500, timeout=60)` waits up to 60 s for the answer, if `forward` has no argument
+    of that name: see Link.call.
     Errors are the subclasses of IotkitError, each also the builtin one expects.
     """
 

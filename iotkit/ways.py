@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from .errors import BadTarget, DeviceDisconnected, DeviceError, DeviceNotFound, IotkitError
-from .links import CALL_TIMEOUT, TIMEOUT, WEB_CALL_TIMEOUT, WEB_TIMEOUT, LosableLink
+from .links import TIMEOUT, WEB_EXTRA, WEB_TIMEOUT, LosableLink
 from .links.tokens import Meant
 from .transports import Transport
 
@@ -38,7 +38,7 @@ class _Way:
             opening.close()
 
     def _link(
-        self, transport: Transport, timeout: float = TIMEOUT, call_timeout: float = CALL_TIMEOUT
+        self, transport: Transport, timeout: float = TIMEOUT, extra: float = 0.0
     ) -> LosableLink:
         from .links.serial import SerialLink
 
@@ -47,7 +47,7 @@ class _Way:
             if self._cancelled:
                 transport.close()
                 raise DeviceDisconnected(f"{self.target} is closed")
-            return SerialLink(transport, timeout=timeout, call_timeout=call_timeout)
+            return SerialLink(transport, timeout=timeout, extra=extra)
         finally:
             self._opening = None
 
@@ -140,7 +140,7 @@ class WebWay(_Way):
         transport = channel.open_channel(url, self._meant)
         link: LosableLink
         if transport is not None:
-            link = self._link(transport, self._timeout, WEB_CALL_TIMEOUT)
+            link = self._link(transport, self._timeout, WEB_EXTRA)
             self._has_channel, link.identity = True, self._meant.identity or url
         elif self._has_channel:  # it is starting, or has too many clients
             raise DeviceDisconnected(f"{url} has no channel any more")

@@ -31,7 +31,7 @@ CALL_TIMEOUT = 30.0  # seconds for a function: v1 firmware answers when the robo
 # Seconds, over the network. A server may itself ask its device three times, and should be the one
 # to say that it doesn't answer.
 WEB_TIMEOUT = 3 * TIMEOUT + 1
-WEB_CALL_TIMEOUT = CALL_TIMEOUT + 5
+WEB_EXTRA = 5.0  # more than for the device itself, for a function
 
 _identifying = threading.Lock()
 
@@ -93,8 +93,15 @@ class Link(ABC):
         """Set an attribute; sent again, at most twice, where no answer comes."""
 
     @abstractmethod
-    def call(self, name: str, args: Sequence[Value]) -> Future[Value | None]:
-        """Call a function; sent once and never again, whatever happens."""
+    def call(
+        self, name: str, args: Sequence[Value], timeout: float | None = None
+    ) -> Future[Value | None]:
+        """Call a function; sent once and never again, whatever happens.
+
+        `timeout` is how long to wait for the answer, in seconds: if it is not given, what the
+        function says of itself (Function.within), or else CALL_TIMEOUT. In this process, there
+        is none.
+        """
 
     def drive(self, begin: Callable[[], Future[Result]]) -> Future[Result]:
         """Return what `begin` does, which is to give the device a program's command.
@@ -214,7 +221,7 @@ __all__ = [
     "CALL_TIMEOUT",
     "HALT",
     "TIMEOUT",
-    "WEB_CALL_TIMEOUT",
+    "WEB_EXTRA",
     "WEB_TIMEOUT",
     "Change",
     "Driver",

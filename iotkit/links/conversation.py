@@ -34,15 +34,18 @@ class Conversation:
     It begins in version 1 and out of step, since nobody knows what the device has heard before:
     the first question waits for the answer to a barrier (docs/serial-protocol.md, "After a
     time-out"). With frames several questions are out at a time, and each answer tells whose it
-    is. `end` is the protocol; `write` sends bytes, and must not raise.
+    is. `end` is the protocol; `write` sends bytes, and must not raise; `byte_time` says how long
+    the line takes for one, in seconds.
     """
 
-    def __init__(self, name: str, write: Callable[[bytes], None]) -> None:
+    def __init__(
+        self, name: str, write: Callable[[bytes], None], byte_time: Callable[[], float]
+    ) -> None:
         self.end = HostEnd()
         self.ping_each = 0.0  # seconds; 0: never
         self.pings_wanted: Callable[[], bool] = bool
         self.out: dict[int, Question] = {}  # what is on the line, a barrier for its question
-        self._name, self._send_bytes = name, write
+        self._name, self._send_bytes, self._byte_time = name, write, byte_time
         self._in_step = False
         self._sent_at = 0.0
         self._hushed_until = 0.0  # what doesn't act waits
@@ -71,12 +74,12 @@ class Conversation:
     def adopt(self, key: int, question: Question) -> None:
         """Take over the question that was asked alone, since something else came."""
         question.taken()
-        question.deadline = time.monotonic() + question.timeout
+        question.deadline = self._deadline(question)
         self.out[key] = question
 
     def ask_at_once(self, question: Question, instead: IotkitError) -> Told:
         """Send `question` now; what acts and was not sent ends with `instead`."""
-        question.deadline = time.monotonic() + question.timeout
+        question.deadline = self._deadline(question)
         question.taken()
         told: Told = [(dropped, dropped.ended(instead)) for dropped in self._drop()]
         if self.end.framed:
@@ -134,8 +137,13 @@ class Conversation:
         return [(question, question.ended(reason)) for question in unanswered]
 
     def _try(self, question: Question) -> None:
-        question.deadline = time.monotonic() + question.timeout
+        question.deadline = self._deadline(question)
         self._send(question)
+
+    def _deadline(self, question: Question) -> float:
+        """Return when to give up: a slow line has its time for what is out, and for an answer."""
+        ahead = self.end.unanswered + len(question.command) + self.end.longest_line
+        return time.monotonic() + question.timeout + ahead * self._byte_time()
 
     def _send(self, question: Question) -> None:
         """Send the question, or the barrier before it; drop it where nobody wants it any more."""
@@ -191,7 +199,7 @@ class Conversation:
         question.progress += 1
         if question.progress > MAX_PARTS:
             return
-        question.deadline = time.monotonic() + question.timeout  # it is still answering
+        question.deadline = self._deadline(question)  # it is still answering
         if question.parts is not None:
             question.parts.append(part)
 

@@ -102,9 +102,11 @@ class LastingLink(LosableLink):
         """Set an attribute; see Link.set."""
         return self._link.set(name, value)
 
-    def call(self, name: str, args: Sequence[Value]) -> Future[Value | None]:
+    def call(
+        self, name: str, args: Sequence[Value], timeout: float | None = None
+    ) -> Future[Value | None]:
         """Call a function; see Link.call."""
-        return self._link.call(name, args)
+        return self._link.call(name, args, timeout)
 
     def _halt(self, instead: DeviceStopped) -> Future[Any]:
         return self._link._halt(instead)
@@ -279,7 +281,12 @@ class _Away(LosableLink):
     def set(self, name: str, value: Value) -> Future[None]:  # noqa: ARG002
         return self._refuse()
 
-    def call(self, name: str, args: Sequence[Value]) -> Future[Value | None]:  # noqa: ARG002
+    def call(
+        self,
+        name: str,  # noqa: ARG002
+        args: Sequence[Value],  # noqa: ARG002
+        timeout: float | None = None,  # noqa: ARG002
+    ) -> Future[Value | None]:
         return self._refuse()
 
     def _halt(self, instead: DeviceStopped) -> Future[Any]:  # noqa: ARG002

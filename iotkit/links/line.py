@@ -37,7 +37,7 @@ class Line:
         self.heard = threading.Event()  # something has come
         self.started = threading.Event()  # a banner has come
         self._transport = transport
-        self._talk = Conversation(self.name, self._write)
+        self._talk = Conversation(self.name, self._write, lambda: transport.byte_time)
         self._reading = threading.Lock()  # whose turn it is to read
         self._lent = False  # a caller has read, or may want to
         self._back = threading.Event()  # but does no more

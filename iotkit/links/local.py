@@ -92,7 +92,12 @@ class LocalLink(Link):
         """Set an attribute; see Link.set."""
         return self._value(name, self._hosted.set, name, value, acts=True)
 
-    def call(self, name: str, args: Sequence[Value]) -> Future[Value | None]:
+    def call(
+        self,
+        name: str,
+        args: Sequence[Value],
+        timeout: float | None = None,  # noqa: ARG002 - it can't get lost on the way
+    ) -> Future[Value | None]:
         """Call a function; see Link.call."""
         return self._begin(self._beside, self._hosted.call, name, args, acts=True)
 

@@ -49,15 +49,19 @@ class SerialLink(LosableLink):
         transport: Transport,
         *,
         timeout: float = TIMEOUT,
-        call_timeout: float = CALL_TIMEOUT,
+        extra: float = 0.0,
     ) -> None:
         """Find out what the device is; it takes as long as the device takes to start.
+
+        `timeout` is how long an answer may take, beside its time on the line; `extra` how much
+        longer that of a function, where something is between; in seconds.
 
         Raises DeviceTimeout, DeviceDisconnected, or ProtocolError where what answers is no
         device.
         """
         self.target = transport.name
-        self._timeout, self._call_timeout = timeout, call_timeout
+        self._timeout, self._extra = timeout, extra
+        self._call_timeout = CALL_TIMEOUT + extra
         self._line = Line(transport)
         self.newsroom, self.hold = Newsroom(self), Hold()
         self.on_gone = self.newsroom.close
@@ -116,9 +120,13 @@ class SerialLink(LosableLink):
             f"set {name} {text}", decode, timeout=self._timeout, tries=TRIES, acts=True
         )
 
-    def call(self, name: str, args: Sequence[Value]) -> Future[Value | None]:
+    def call(
+        self, name: str, args: Sequence[Value], timeout: float | None = None
+    ) -> Future[Value | None]:
         """Call a function; see Link.call."""
         function = self.description.functions[name]
+        if timeout is None:
+            timeout = function.within + self._extra if function.within else self._call_timeout
         command = f"{name} {function.format_args(args)}" if function.args else name
 
         def decode(reply: Reply) -> Value | None:
@@ -133,9 +141,7 @@ class SerialLink(LosableLink):
                 return ""  # version 1 sends the same for an empty text as for none
             return self._value(f"the result of {name}()", function.result.type, data)
 
-        return self._line.ask(
-            command, decode, timeout=self._call_timeout, tries=TRIES, once=True, acts=True
-        )
+        return self._line.ask(command, decode, timeout=timeout, tries=TRIES, once=True, acts=True)
 
     def _halt(self, instead: DeviceStopped) -> Future[Any]:
         return self._line.ask_at_once(

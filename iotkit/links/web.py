@@ -24,7 +24,7 @@ from ..errors import (
     ProtocolError,
 )
 from ..types import Type, Value
-from . import HALT, WEB_CALL_TIMEOUT, WEB_TIMEOUT, Hold, LosableLink, Newsroom, Wheel
+from . import CALL_TIMEOUT, HALT, WEB_EXTRA, WEB_TIMEOUT, Hold, LosableLink, Newsroom, Wheel
 from .http import Answer, HttpClient
 from .polling import Poller
 from .representation import MEDIA_TYPE, error_of, from_json, plain, to_json
@@ -58,7 +58,7 @@ class WebLink(LosableLink):
         self.target = url.rstrip("/")
         self._meant = meant or Meant(self.target)
         self.identity = self._meant.identity or self.target
-        self._timeout, self._call_timeout = timeout, max(timeout, WEB_CALL_TIMEOUT)
+        self._timeout, self._call_timeout = timeout, CALL_TIMEOUT + WEB_EXTRA
         self._closed = False
         self._http = HttpClient(self.target, connections=MAX_CALLS + 3)
         self._reads: dict[str, PreparedRequest] = {}
@@ -87,20 +87,25 @@ class WebLink(LosableLink):
         request = self._http.request("PUT", _path(name), text.encode(), _TEXT)
         return self._submit(self._values, self._write, name, request, self._halted[0])
 
-    def call(self, name: str, args: Sequence[Value]) -> Future[Value | None]:
+    def call(
+        self, name: str, args: Sequence[Value], timeout: float | None = None
+    ) -> Future[Value | None]:
         """Call a function; see Link.call."""
         function = self.description.functions[name]
+        if timeout is None:
+            timeout = function.within + WEB_EXTRA if function.within else self._call_timeout
         if len(args) > 1:
             body, content_type = to_json(args), MEDIA_TYPE
         else:
             body, content_type = function.format_args(args).encode(), _TEXT
         request = self._http.request("POST", _path(name), body, content_type)
-        return self._submit(self._calls, self._run, name, request, self._halted[0])
+        return self._submit(self._calls, self._run, name, request, self._halted[0], timeout)
 
     def _halt(self, instead: DeviceStopped) -> Future[Any]:
         self._halted = (self._halted[0] + 1, instead)
         request = self._http.request("POST", _path(HALT), b"", _TEXT)
-        return self._submit(self._halts, self._run, HALT, request, self._halted[0])
+        waits = self._call_timeout
+        return self._submit(self._halts, self._run, HALT, request, self._halted[0], waits)
 
     @property
     def closed(self) -> bool:
@@ -170,10 +175,12 @@ class WebLink(LosableLink):
         self._check(halted)
         self._ask(request, f"to set {name}", tries=TRIES)
 
-    def _run(self, name: str, request: PreparedRequest, halted: int) -> Value | None:
+    def _run(
+        self, name: str, request: PreparedRequest, halted: int, timeout: float
+    ) -> Value | None:
         self._check(halted)
         result = self.description.functions[name].result
-        given = self._ask(request, f"{name}()", risk=f"{name}() may have run")
+        given = self._ask(request, f"{name}()", risk=f"{name}() may have run", timeout=timeout)
         return self._checked(f"the result of {name}()", result.type, given) if result else None
 
     def _check(self, halted: int) -> None:
@@ -200,13 +207,20 @@ class WebLink(LosableLink):
         request = self._http.request("GET", "/devinfo")
         return self._http.send(request, self._timeout, tries=TRIES)
 
-    def _ask(self, request: PreparedRequest, what: str, *, tries: int = 1, risk: str = "") -> Any:
+    def _ask(
+        self,
+        request: PreparedRequest,
+        what: str,
+        *,
+        tries: int = 1,
+        risk: str = "",
+        timeout: float = 0.0,
+    ) -> Any:
         """Return the value that the server's answer holds; raises what the answer means."""
         if self._closed:
             raise self._gone()
-        timeout = self._call_timeout if risk else self._timeout
         try:
-            answer = self._http.send(request, timeout, tries=tries, risk=risk)
+            answer = self._http.send(request, timeout or self._timeout, tries=tries, risk=risk)
         except IotkitError as error:
             if self._http.absent and not self._closed:
                 self.on_gone(error)

@@ -106,6 +106,12 @@ class HostEnd:
         """Whether an answer is out."""
         return self._plain is not None or any(not out.given_up for out in self._out.values())
 
+    @property
+    def unanswered(self) -> int:
+        """The bytes that are out and have no answer."""
+        plain = len(self._plain[1]) if self._plain else 0
+        return plain + sum(len(out.sent) for out in self._out.values() if not out.given_up)
+
     def use_frames(self, longest_line: int = 0, room: int = 0) -> None:
         """Speak version 2 from now on.
 
@@ -136,10 +142,10 @@ class HostEnd:
             return self._plain is None
         if not self._out:
             return True
-        waiting = [len(out.sent) for out in self._out.values() if not out.given_up]
+        waiting = sum(not out.given_up for out in self._out.values())
         size = len(command.encode()) + OVERHEAD + 1
         room = self._room - self._kept
-        return len(waiting) < len(TAGS) - 1 and (not waiting or sum(waiting) + size <= room)
+        return waiting < len(TAGS) - 1 and (not waiting or self.unanswered + size <= room)
 
     def ask(self, command: str) -> tuple[int, bytes]:
         """Return what to send to ask `command`, and the key under which the answer comes.

@@ -19,12 +19,14 @@ class Transport(ABC):
 
     `resets` tells that opening it may have restarted the board (see `Serial`); `rates` are those,
     in bits a second, of which one has to be found out, the first one set; else it is empty.
-    `pace` is the least time between two news of an attribute that it can well carry, in seconds.
+    `byte_time` is how long it takes to carry a byte, in seconds, where that is of account; `pace`
+    the least time between two news of an attribute that it can well carry, in seconds.
     """
 
     name: str
     resets: bool = False
     rates: tuple[int, ...] = ()
+    byte_time: float = 0.0
     pace: float = 0.001
 
     @abstractmethod

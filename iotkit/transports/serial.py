@@ -16,6 +16,9 @@ from .holders import holder
 from .polled import Polled
 
 WRITE_TIMEOUT = 2.0  # seconds; a command is shorter than any port's buffer, so more is a fault
+BITS = 10  # of a byte, with the start bit and the stop bit
+MIN_PACE = 0.015  # seconds
+NEWS = 64  # bytes: with this much for each, news leave room for others
 TOUCH_BAUD = 1200  # opening at this rate tells many boards to enter their boot loader
 
 
@@ -24,12 +27,12 @@ class Serial(Transport):
 
     Without `baud`, the rate is one of RATES, to be found out.
 
-    Opening it restarts many boards, by the DTR line; `resets` is False where the port has no
-    such line (a pseudo terminal). Raises PortBusy, DeviceNotFound, or DeviceDisconnected with
-    the system's own words; BadValue for a rate that would erase a board's program.
+    Opening it for the first time restarts many boards, by the DTR line. Where the system can,
+    that line stays up when the port is closed, so that the next opening restarts nothing;
+    `resets` is False then, and where there is no such line (a pseudo terminal). Raises PortBusy,
+    DeviceNotFound, or DeviceDisconnected with the system's own words; BadValue for a rate that
+    would erase a board's program.
     """
-
-    pace = 0.015
 
     def __init__(self, port: str, baud: int | None = None) -> None:
         if baud == TOUCH_BAUD:
@@ -44,8 +47,18 @@ class Serial(Transport):
             )
         except Exception as error:  # termios has an error of its own, on some systems
             raise _explained(error, port) from None
-        self.resets = self._has_modem_lines()
+        self.resets = self._has_modem_lines() and not self._was_left_up()
         self._polled = Polled(self._port) if sys.platform == "linux" else None
+
+    @property
+    def byte_time(self) -> float:  # type: ignore[override] # it may change
+        """How long a byte takes, in seconds."""
+        return BITS / float(self._port.baudrate)
+
+    @property
+    def pace(self) -> float:  # type: ignore[override]
+        """The least time between two news of an attribute, in seconds."""
+        return max(MIN_PACE, NEWS * self.byte_time)
 
     def _has_modem_lines(self) -> bool:
         try:
@@ -53,6 +66,19 @@ class Serial(Transport):
         except OSError:
             return False
         return True
+
+    def _was_left_up(self) -> bool:
+        """Have DTR stay up from now on when the port is closed; return whether it did so before."""
+        try:
+            import termios
+
+            modes = termios.tcgetattr(self._port.fileno())
+            hangs_up = modes[2] & termios.HUPCL
+            modes[2] &= ~termios.HUPCL
+            termios.tcsetattr(self._port.fileno(), termios.TCSANOW, modes)
+        except (ImportError, OSError, termios.error):  # Windows; a port that has gone
+            return False
+        return not hangs_up
 
     def read(self) -> bytes:
         """Return what has come; see Transport.read."""

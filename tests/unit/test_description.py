@@ -161,6 +161,25 @@ def test_each_argument_has_its_own_limits():
     assert function.summary == "Turn"
 
 
+def test_a_function_says_how_long_it_may_take():
+    function = Function.parse("f", "f ms:int -> - Turn [ms 0..5000 ms; within 7.5 s]")
+    assert (function.within, function.summary) == (7.5, "Turn")
+    assert function.args[0].limits == Limits(0, 5000, unit="ms")
+    assert Function("home", help="Go home [within 90 s]").within == 90
+    assert Function("home", help="Go home").within == 0
+
+
+@pytest.mark.parametrize("part", ["within", "within 1e3 s", "within -1 s", "within 5 min"])
+def test_a_time_that_can_not_be_read_is_just_text(part):
+    function = Function("home", help=f"Go home [{part}]")
+    assert (function.within, function.summary) == (0, f"Go home [{part}]")
+
+
+def test_within_may_be_the_name_of_an_argument():
+    function = Function("f", (Argument("within", Type.FLOAT),), help="Wait [within 5 s]")
+    assert function.within == 0
+
+
 @pytest.mark.parametrize(
     "suffix", ["[0..5]", "[us 0..5]", "[ms]", "[ms nonsense here]", "[ms 0..5; x]"]
 )

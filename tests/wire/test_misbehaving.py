@@ -94,6 +94,57 @@ def test_an_action_without_an_answer_is_sent_exactly_once_and_says_that_it_may_h
         assert board.heard.count("go") == 1
 
 
+class Slow(host.Device):
+    """Answers no call before it may."""
+
+    def __init__(self):
+        self._may = threading.Event()
+
+    @host.function
+    def hurry(self) -> None:
+        """Be quick [within 0.1 s]"""
+        self._may.wait(SOON)
+
+    @host.function
+    def dawdle(self) -> None:
+        self._may.wait(SOON)
+
+    @host.function
+    def wait(self, timeout: float) -> float:
+        return timeout
+
+
+def test_a_function_has_the_time_that_it_asks_for_or_is_given():
+    slow = Slow()
+    here, there = pair("slow")
+    board = threading.Thread(target=host.run, args=(slow, there))
+    board.start()
+    with device_over(SerialLink(here)) as robot:
+        assert "within 0.1 s" in fault(iotkit.DeviceTimeout, robot.hurry)
+        assert "within 0.2 s" in fault(iotkit.DeviceTimeout, lambda: robot.hurry(timeout=0.2))
+        assert "within 0.05 s" in fault(iotkit.DeviceTimeout, lambda: robot.dawdle(timeout=0.05))
+        slow._may.set()
+        assert robot.wait(timeout=0.5) == 0.5  # its own
+    board.join(SOON)
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), 1e9])
+def test_a_time_out_that_can_not_be_is_refused(timeout):
+    with boarded() as (robot, board):
+        board.heard.clear()
+        assert "more than 0" in fault(ValueError, lambda: robot.go(timeout=timeout))
+        assert "number of seconds" in fault(TypeError, lambda: robot.go(timeout="soon"))
+        assert board.heard == []
+
+
+def test_a_line_that_takes_its_time_is_given_it():
+    said = late(3 * SHORT, b"200:Found:7\r\n")
+    with boarded({"get x": said}, timeout=SHORT) as (robot, board):
+        link_of(robot)._line._transport.byte_time = 1.0  # seconds
+        assert robot.x == 7
+        assert board.heard == ["get x"]
+
+
 def test_a_dead_device_is_found_out_within_eight_seconds():
     hello = greeting.HELLO_TIMEOUT * greeting.HELLO_TRIES
     at_each_rate = greeting.RATE_TIMEOUT * greeting.RATE_TRIES * greeting.RATE_ROUNDS

@@ -238,6 +238,31 @@ def test_a_pseudo_terminal_is_not_waited_for_as_a_board_is(terminal):
 
 
 @posix
+def test_a_board_is_waited_for_only_the_first_time_that_its_port_is_opened(terminal, monkeypatch):
+    import termios
+
+    monkeypatch.setattr(Serial, "_has_modem_lines", lambda _: True)  # as an adapter has
+    with open(terminal.name, "rb") as file:
+        modes = termios.tcgetattr(file)
+        modes[2] |= termios.HUPCL  # as they begin
+        termios.tcsetattr(file, termios.TCSANOW, modes)
+    with Serial(terminal.name) as port:
+        assert port.resets
+        port.set_rate(19200)
+    with Serial(terminal.name) as port:
+        assert not port.resets  # its line DTR has stayed up
+
+
+@posix
+def test_a_slow_line_has_time_for_its_bytes_and_fewer_news(terminal):
+    with Serial(terminal.name, 9600) as slow:
+        assert slow.byte_time == pytest.approx(1 / 960)
+        assert slow.pace == pytest.approx(64 / 960)
+    with Serial(terminal.name, 115200) as quick:
+        assert quick.pace == 0.015
+
+
+@posix
 def test_closing_a_port_ends_a_read_at_once(terminal):
     port, ended = Serial(terminal.name), threading.Event()
 

@@ -77,7 +77,7 @@ def board(answers):
     line = Counting(here)
     with (
         Board(there, has_stop | {"stop": b"200:Success:-\r\n"}) as board,
-        device_over(SerialLink(line, timeout=SOON, call_timeout=SOON)) as robot,
+        device_over(SerialLink(line, timeout=SOON)) as robot,
     ):
         board.answers.update(answers)
         board.heard.clear()
