@@ -14,10 +14,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from .errors import BadType, BadValue, IotkitError, ProtocolError, ReadOnly
+from .plain import plain
 from .types import NO_LIMITS, Limits, Type, Value, shown
 
 MAX_NAMES = 1000  # attributes, functions and events of a device: beyond that it is garbage
 MAX_HELP = 16 * 1024  # characters; no board has the memory for more
+MAX_NAME = 64  # characters
 MAX_ARGS = 16  # of a function: more don't fit into a line, nor into a person's head
 
 # Built-in commands of both dialects: no attribute or function may bear one's name.
@@ -29,7 +31,6 @@ BUILTINS = frozenset(V1_BUILTINS + V2_BUILTINS)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 _ID = r"[A-Za-z][A-Za-z0-9_]{0,63}"
 _DEVICE_ID = re.compile(f"{_ID}(:{_ID})?")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _TYPED = re.compile(r"([^\s:]+):([^\s:]+)")
 _WITHIN = re.compile(r"within ([0-9]{1,5}(?:\.[0-9]{1,3})?) s")
 _log = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ class Attribute:
     summary: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        help_ = _clean(self.help)
+        help_ = plain(self.help, MAX_HELP)
         summary, parts = _split_suffix(help_)
         read_only = "read-only" in parts
         rest = [part for part in parts if part != "read-only"]
@@ -106,7 +107,7 @@ class Function:
     summary: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        help_ = _clean(self.help)
+        help_ = plain(self.help, MAX_HELP)
         summary, parts = _split_suffix(help_)
         times = [found for part in parts if (found := _WITHIN.fullmatch(part))]
         if times and all(a.name != "within" for a in self.args):
@@ -189,7 +190,7 @@ class Event:
         """Return the event `name` in `bump side:str - Hit something`."""
         spec, _, help_ = f"{text} ".partition(" - ")
         value = next(iter(spec.split()[1:]), "")
-        return cls(name, _typed(value), _clean(help_.strip()))
+        return cls(name, _typed(value), plain(help_, MAX_HELP))
 
 
 Member = TypeVar("Member", Attribute, Function, Event)
@@ -249,7 +250,7 @@ class Description:
             _usable(attributes, taken),
             _usable(functions, taken),
             _usable(events, set()),
-            _clean(help),
+            plain(help, MAX_HELP),
             deadman_ms,
         )
 
@@ -343,10 +344,6 @@ def _init(instance: object, **fields: object) -> None:
         object.__setattr__(instance, name, value)
 
 
-def _clean(text: str) -> str:
-    return _CONTROL.sub(" ", text[:MAX_HELP]).strip()
-
-
 def _split_suffix(help_: str) -> tuple[str, list[str]]:
     summary, bracket, suffix = help_.rpartition("[")
     if not bracket or suffix.count("]") != 1 or not suffix.endswith("]"):
@@ -368,13 +365,17 @@ def _limits_by_argument(parts: list[str], args: tuple[Argument, ...]) -> dict[st
 
 def _typed(word: str) -> Argument | None:
     found = _TYPED.fullmatch(word)
-    return Argument(found[1], Type.named(found[2])) if found else None
+    return _argument(found[1], found[2]) if found else None
 
 
 def _arguments(spec: Any) -> list[Argument]:
     if not isinstance(spec, list) or len(spec) > MAX_ARGS:  # an original server says "UNPARSED"
         return []
-    return [Argument(str(name), Type.named(type_)) for name, type_ in spec]
+    return [_argument(str(name), type_) for name, type_ in spec]
+
+
+def _argument(name: str, type_: str) -> Argument:
+    return Argument(plain(name, MAX_NAME), Type.named(type_))
 
 
 def _usable(members: Iterable[Member], taken: set[str]) -> dict[str, Member]:

@@ -20,6 +20,7 @@ from .commands import all_names, begin_call, begin_set, signature, unknown, wait
 from .description import Attribute, Function
 from .errors import BadType, ReadOnly, UnknownName
 from .links import Link
+from .plain import printable
 from .values import reading
 from .watching import StateWatch, Watch, call
 
@@ -150,7 +151,7 @@ class Device(metaclass=_DeviceClass):
         known = self._link.description
         state = {"ready": "connected"}.get(self._link.state, self._link.state)
         names = ", ".join([*known.attributes, *(f"{name}()" for name in known.functions)])
-        return f"<{known.id} on {self._link.target}, {state}: {names}>"
+        return printable(f"<{known.id} on {self._link.target}, {state}: {names}>")
 
     def __dir__(self) -> list[str]:
         own = ["aio", "close", "devinfo", "on", "on_state", "state", "watch"]

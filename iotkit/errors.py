@@ -10,13 +10,16 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from .plain import plain
+
 
 class IotkitError(Exception):
     """The root of all errors of iotkit."""
 
     def __str__(self) -> str:
-        # KeyError and OSError, which some errors below also are, would decorate the sentence.
-        return str(self.args[0]) if self.args else type(self).__name__
+        # KeyError and OSError, which some errors below also are, would decorate the sentence; and
+        # a part of it may be what a device or a server said.
+        return plain(str(self.args[0])) if self.args else type(self).__name__
 
 
 class BadType(IotkitError, TypeError):

@@ -17,7 +17,7 @@ from .description import Attribute, Function
 from .device import Device, link_of
 from .errors import BadType, DeviceNotFound, IotkitError, SomeFailed, UnknownName, did_you_mean
 from .links import Link
-from .text import printable
+from .plain import printable
 from .types import shown
 from .values import reading
 

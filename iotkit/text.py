@@ -5,15 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from .description import Attribute, Description, Function
-
-
-def printable(text: str) -> str:
-    r"""Return `text`, a device's or a server's, without what a terminal would obey.
-
-    Control characters, and those that hide or turn around what is beside them, are shown as
-    escapes such as `\x1b`.
-    """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+from .plain import printable
 
 
 def columns(rows: Iterable[Sequence[str]], indent: str = "") -> str:

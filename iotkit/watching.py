@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 from .description import Attribute
 from .errors import BadValue, IotkitError
 from .links import Change, Link, State, is_last
-from .text import printable
+from .plain import printable
 from .values import reading
 
 if TYPE_CHECKING:

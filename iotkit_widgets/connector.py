@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from iotkit import opened
 from iotkit.device import Device, link_of
+from iotkit.plain import plain
 
 WORKERS = 4  # devices connected to at once; one that doesn't answer takes seconds
 
@@ -68,7 +69,7 @@ class Connector:
         try:
             device = connect()
         except Exception as problem:  # whatever it is, a person is told
-            error = str(problem)
+            error = plain(str(problem))
         if any(device is other for other in before):
             device = None  # somebody else's to close
         with self._lock:

@@ -15,6 +15,7 @@ from iotkit.description import Argument, Attribute, Function
 from iotkit.device import Device, link_of
 from iotkit.errors import IotkitError, UnknownName, did_you_mean
 from iotkit.links import Change, Link
+from iotkit.plain import printable
 from iotkit.types import Type
 
 from .hub import keep_subshell
@@ -101,7 +102,7 @@ class _Bound:
 
     def _write(self, value: Any) -> None:
         if self._attribute.read_only:
-            value = f"{value} {self._attribute.limits.unit}".strip()
+            value = printable(f"{value} {self._attribute.limits.unit}".strip())
         elif isinstance(self.widget, ipywidgets.Dropdown) and value not in self.widget.options:
             value = None
         self._writer = threading.get_ident()
@@ -157,7 +158,9 @@ def _action(device: Device, function: Function) -> ipywidgets.Widget:
 
     def done(future: Future[Any]) -> None:
         error = future.exception()
-        label.show("" if error or not function.result else f" → {future.result()}", error)
+        label.show(
+            "" if error or not function.result else f" → {printable(str(future.result()))}", error
+        )
         button.disabled = link.closed
 
     def press(_: object) -> None:

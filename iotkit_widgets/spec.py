@@ -9,6 +9,7 @@ from typing import Any
 from iotkit.description import Argument, Attribute, Function
 from iotkit.errors import BadValue
 from iotkit.links import Link
+from iotkit.plain import printable
 from iotkit.types import Limits, Type, Value
 
 
@@ -77,7 +78,7 @@ def values_table(rows: Iterable[tuple[str, Value | None, str]]) -> str:
 
 
 def _code(text: str) -> str:
-    return f"<code>{escape(text)}</code>"
+    return f"<code>{escape(printable(text))}</code>"
 
 
 def _shown(value: Value | None) -> str:
@@ -86,7 +87,7 @@ def _shown(value: Value | None) -> str:
         return "?"
     if isinstance(value, bool):
         return "on" if value else "off"
-    return repr(float(f"{value:.9g}")) if isinstance(value, float) else str(value)
+    return repr(float(f"{value:.9g}")) if isinstance(value, float) else printable(str(value))
 
 
 def _attribute(attribute: Attribute) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import click
 
-from ..text import printable
+from ..plain import printable
 
 Command = Callable[..., None]
 

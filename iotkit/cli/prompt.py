@@ -13,7 +13,8 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 
 from ..description import Attribute, Description
-from ..text import called, printable
+from ..plain import printable
+from ..text import called
 from ..types import Type
 
 _OWN = {"help": "all names, or about one", "quit": "end"}

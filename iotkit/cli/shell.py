@@ -9,8 +9,9 @@ import click
 
 from ..device import Device, link_of
 from ..errors import IotkitError
+from ..plain import printable
 from ..targets import connect
-from ..text import columns, described, member_help, printable
+from ..text import columns, described, member_help
 from . import typed
 from .common import baud_option, complain, say, target_argument
 

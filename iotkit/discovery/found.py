@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from zeroconf import IPVersion, ServiceInfo
 
+from ..plain import plain
 from .naming import SERVICE_TYPE
 
 HEALTH_TIMEOUT = 0.5  # seconds to accept a connection on a local network
@@ -63,7 +64,7 @@ def named(infos: list[ServiceInfo]) -> list[Found]:
 
 def instance_of(name: str) -> str:
     """Return what is shown of a service's full name."""
-    return name.removesuffix(f".{SERVICE_TYPE}")[:MAX_TEXT]
+    return plain(name.removesuffix(f".{SERVICE_TYPE}"), MAX_TEXT)
 
 
 def python_name(instance: str) -> str:
@@ -76,4 +77,4 @@ def python_name(instance: str) -> str:
 
 def _text(info: ServiceInfo, key: str) -> str:
     value = info.properties.get(key.encode()) or b""
-    return value.decode("utf-8", "replace")[:MAX_TEXT]
+    return plain(value.decode("utf-8", "replace"), MAX_TEXT)

@@ -15,6 +15,8 @@ from fnmatch import fnmatch
 
 from serial.tools import list_ports
 
+from ..plain import plain
+
 USB = "usb"  # stands for the boards of MAKERS, wherever they are plugged in
 
 # By the number that each has from the makers of USB.
@@ -59,7 +61,11 @@ def plugged_in(allowed: Sequence[str]) -> dict[str, Plugged]:
             if port.vid is not None:
                 maker = MAKERS.get(port.vid)
                 adapter = ADAPTERS.get(port.vid)
-                what = f"a {adapter} adapter" if adapter else port.product or "something on USB"
+                what = (
+                    f"a {adapter} adapter"
+                    if adapter
+                    else plain(port.product or "") or "something on USB"
+                )
                 _add(found, port.device, what, may_be_asked=maker is not None)
     return found
 

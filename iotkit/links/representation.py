@@ -6,7 +6,6 @@ See docs/web-api.md. One table says which error is which HTTP status, both ways.
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 from ..errors import (
@@ -26,6 +25,7 @@ from ..errors import (
     ReadOnly,
     UnknownName,
 )
+from ..plain import plain
 
 MEDIA_TYPE = "application/json"  # version 1 clients want exactly this, with nothing behind it
 
@@ -36,8 +36,6 @@ FUNCTION = "iotoy.org/types/function"
 NULL = "iotoy.org/types/null"
 EXCEPTION = "iotoy.org/types/exception"
 VALUE = "iotoy.org/types/"  # and the value's type behind it
-
-MAX_MESSAGE = 1000  # characters of a server's error text that are shown to a person
 
 # For a status of an error: the first class that fits. For an error of a status: the first row.
 _STATUSES: tuple[tuple[type[IotkitError], int], ...] = (
@@ -62,7 +60,6 @@ _STATUSES: tuple[tuple[type[IotkitError], int], ...] = (
 )
 _BY_NAME = {kind.__name__: kind for kind, _ in _STATUSES}
 _BY_STATUS = {status: kind for kind, status in reversed(_STATUSES)}
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
 def to_json(value: Any) -> bytes:
@@ -104,11 +101,6 @@ def error_of(status: int, body: Any, otherwise: str) -> IotkitError:
     message = plain(str(told.get("message") or otherwise))
     kind = _BY_NAME.get(str(told.get("name"))) or _BY_STATUS.get(status, DeviceError)
     return DeviceError(message, status) if kind is DeviceError else kind(message)
-
-
-def plain(text: str) -> str:
-    """Return a server's text as one line that may be shown."""
-    return _CONTROL.sub(" ", text)[:MAX_MESSAGE].strip()
 
 
 def _no_number(name: str) -> Any:

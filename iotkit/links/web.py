@@ -23,11 +23,12 @@ from ..errors import (
     IotkitError,
     ProtocolError,
 )
+from ..plain import plain
 from ..types import Type, Value
 from . import CALL_TIMEOUT, HALT, WEB_EXTRA, WEB_TIMEOUT, Hold, LosableLink, Newsroom, Wheel
 from .http import Answer, HttpClient
 from .polling import Poller
-from .representation import MEDIA_TYPE, error_of, from_json, plain, to_json
+from .representation import MEDIA_TYPE, error_of, from_json, to_json
 from .tokens import Meant
 
 TRIES = 3  # of what may be asked twice

@@ -15,7 +15,8 @@ from .. import opened, sim
 from ..device import Device, link_of
 from ..errors import BadValue, DeviceError, IotkitError, UnknownName, did_you_mean
 from ..links import Link
-from ..text import columns, printable
+from ..plain import printable
+from ..text import columns
 from .completion import Completion
 from .display import Display
 from .faults import Faults

@@ -7,7 +7,7 @@ import errno
 from pathlib import Path
 
 from ..errors import RecordingError
-from ..text import printable
+from ..plain import printable
 
 
 def unreadable(path: Path, error: OSError | ValueError) -> RecordingError:

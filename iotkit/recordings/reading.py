@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from ..description import Description
 from ..errors import RecordingError
-from ..text import printable
+from ..plain import printable
 from .entries import MAX_LINE, Entry, Header
 from .files import unreadable
 

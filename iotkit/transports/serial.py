@@ -10,6 +10,7 @@ import serial
 from serial.tools import list_ports
 
 from ..errors import BadValue, DeviceDisconnected, DeviceNotFound, PortBusy
+from ..plain import plain
 from ..protocol import RATES
 from . import CHUNK, TICK, Transport
 from .holders import holder
@@ -160,4 +161,6 @@ def usb_boards() -> dict[str, UsbBoard]:
 def usb_ports() -> list[tuple[str, str]]:
     """Return the USB serial ports that are plugged in: what to open, and what it is called."""
     found = (p for p in list_ports.comports() if p.vid is not None)
-    return sorted((p.device, p.product or p.description or "USB serial port") for p in found)
+    return sorted(
+        (p.device, plain(p.product or p.description or "") or "USB serial port") for p in found
+    )

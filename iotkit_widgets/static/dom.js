@@ -45,7 +45,18 @@ export function breakable(name) {
 export function shown(value, type) {
   if (value === undefined || value === null) return "–";
   if (type === "bool") return value ? "on" : "off";
-  return asText(value, type);
+  return printable(asText(value, type));
+}
+
+// A device's text without what would hide a part of it or turn it around: such characters are
+// shown as escapes, as the terminal shows them. What can be changed by hand is left as it is.
+function printable(text) {
+  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => {
+    const code = character.codePointAt(0);
+    const digits = code.toString(16);
+    if (code < 256) return `\\x${digits.padStart(2, "0")}`;
+    return code < 65536 ? `\\u${digits.padStart(4, "0")}` : `\\U${digits.padStart(8, "0")}`;
+  });
 }
 
 // A value as a saved notebook shows it; "" where none is known.

@@ -6,6 +6,7 @@ import json
 
 import nbformat
 from lab import Lab
+from nbconvert import HTMLExporter
 from playwright.sync_api import expect
 
 IMAGE = "<img src=x onerror='window.hacked=1'>"
@@ -59,10 +60,31 @@ class Hostile:
 device = device_over(LocalLink(Hostile(), text))
 """
 
+OTHERS = """
+import ipywidgets
+from iotkit.errors import DeviceError
+from iotkit_widgets import Map, Pad, Plot
+from iotkit_widgets.line import Line
+
+class Rover(Hostile):
+    description = Description(text, {
+        text: Attribute(text, Type.FLOAT, text + " [0..9 $x$]"),
+        "x": Attribute("x", Type.FLOAT, "[0..9 $x$]"),
+        "y": Attribute("y", Type.FLOAT, "[0..9 $y$]"),
+    })
+    def get(self, name):
+        raise DeviceError(text)
+
+rover = device_over(LocalLink(Rover(), text))
+line = Line(title=text, text=text, button=text)
+"""
+
 # Nothing ran, nothing was made of the text, and what is seen is the text.
 CHECK = """(element) => ({
     hacked: window.hacked ?? 0,
-    made: element.querySelectorAll("img, script, a, mjx-container, .MathJax, math").length,
+    made: element.querySelectorAll(
+        "img, script, a[href^=javascript], mjx-container, .MathJax, math"
+    ).length,
 })"""
 CLEAN = {"hacked": 0, "made": 0}
 
@@ -99,6 +121,78 @@ def test_it_stays_text_in_stock_controls(lab: Lab) -> None:
     output.locator("button").last.click()
     lab.page.wait_for_timeout(300)
     assert output.evaluate(CHECK) == CLEAN
+
+
+def test_it_stays_text_in_plots_pads_maps_and_the_shelf(lab: Lab) -> None:
+    lab.open(
+        DEVICE + OTHERS,
+        "ipywidgets.VBox([Plot(rover, text), Pad(rover, text, 'x'), Map(rover), line])",
+    )
+    lab.run_all()
+    output = lab.page.locator(".jp-OutputArea-output .widget-vbox").first
+    expect(output.locator(".iotkit-name")).to_have_text(
+        [HOSTILE, f"{HOSTILE}: {HOSTILE}, x", HOSTILE, HOSTILE]
+    )
+    for one in (".iotkit-plot", ".iotkit-map", ".iotkit-pad", ".iotkit-line"):
+        output.locator(one).scroll_into_view_if_needed()
+        expect(output.locator(one)).to_contain_text(FORMULA)
+    lab.page.wait_for_timeout(300)
+    assert output.evaluate(CHECK) == CLEAN
+
+
+def test_it_stays_text_in_a_cells_own_output(lab: Lab) -> None:
+    lab.open(f"{DEVICE}\ndevice[text]", "help(device)", "print(device[text])", "device['bad']")
+    lab.run_all()
+    outputs = lab.page.locator(".jp-OutputArea-output")
+    expect(outputs).to_have_count(4)
+    for output in outputs.all():
+        expect(output).to_contain_text("window.hacked=1")
+    expect(outputs.last).to_contain_text(f"DeviceError: {HOSTILE}")
+    lab.page.wait_for_timeout(300)
+    for output in outputs.all():
+        assert output.evaluate(CHECK) == CLEAN
+
+
+def test_it_stays_text_on_a_page_made_of_the_notebook(lab: Lab) -> None:
+    name = lab.open(DEVICE, "Panel(device)", "device['bad']")
+    lab.run_all()
+    expect(lab.panel().locator(".iotkit-reading .iotkit-value")).to_have_text(HOSTILE)
+    expect(lab.page.locator(".jp-OutputArea-output").last).to_contain_text("DeviceError")
+    lab.command("docmanager:save")
+    made, _ = HTMLExporter(template_name="lab").from_filename(str(lab.folder / name))
+    browser = lab.page.context.browser
+    assert browser
+    page = browser.new_page()
+    try:
+        page.route("**/*", lambda route: route.abort())  # what it would fetch from elsewhere
+        page.set_content(made)
+        outputs = page.locator(".jp-OutputArea-output")
+        expect(outputs.first).to_contain_text(HOSTILE)
+        expect(outputs.last).to_contain_text(f"DeviceError: {HOSTILE}")
+        page.wait_for_timeout(300)
+        for output in outputs.all():
+            assert output.evaluate(CHECK) == CLEAN
+    finally:
+        page.close()
+
+
+def test_what_hides_or_turns_around_is_seen_as_that(lab: Lab) -> None:
+    lab.open(
+        "import iotkit\nfrom iotkit import host\nfrom iotkit_widgets import Panel\n"
+        "class Sly(host.Device):\n"
+        "    @property\n"
+        "    def word(self) -> str:\n"
+        "        return 'a\\u202eb\\u200bc\\x1b[31md'\n"
+        "    @host.function\n"
+        "    def fail(self) -> None:\n"
+        "        raise host.DeviceError('x\\u202ey')\n"
+        "Panel(iotkit.connect(Sly()))",
+    )
+    lab.run_all()
+    panel = lab.panel()
+    expect(panel.locator(".iotkit-value")).to_have_text(r"a\u202eb\u200bc\x1b[31md")
+    panel.locator("button[data-name=fail]").click()
+    expect(panel.locator(".iotkit-body .iotkit-note:visible")).to_contain_text(r"x\u202ey")
 
 
 def test_it_stays_text_in_a_notebook_opened_without_its_kernel(lab: Lab) -> None:
