@@ -34,6 +34,7 @@ from .errors import (
     RecordingError,
     SomeFailed,
     UnknownName,
+    WrongCertificate,
 )
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ __all__ = [
     "RecordingError",
     "SomeFailed",
     "UnknownName",
+    "WrongCertificate",
     "connect",
     "discover",
     "find",

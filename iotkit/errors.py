@@ -104,6 +104,10 @@ class NotAllowed(IotkitError, PermissionError):
     """The device's server lets in only who has paired with it, or refuses what was asked."""
 
 
+class WrongCertificate(NotAllowed):
+    """What answers can't show that it is the device that was paired with; nothing was sent."""
+
+
 class RecordingError(IotkitError, OSError):
     """A recording's file can't be written, or what is in it can't be read."""
 

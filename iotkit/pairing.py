@@ -2,25 +2,78 @@
 
 from __future__ import annotations
 
+import hmac
+import secrets
+from typing import Any
+
 from . import discovery
-from .errors import DeviceError, DeviceNotFound, NotAllowed, ProtocolError
+from .errors import DeviceError, DeviceNotFound, NotAllowed, ProtocolError, WrongCertificate
 from .links import WEB_TIMEOUT, tokens
 from .links.http import HttpClient
+from .links.proof import NONCE, proofs
 from .links.representation import MEDIA_TYPE, error_of, from_json, to_json
+from .links.tokens import Meant
+from .links.trust import SIGNED, Trust, is_private
 
 FIND_TIMEOUT = 3.0  # seconds
 
 
 def pair(target: str, code: str) -> None:
-    """Pair with the device `target`, a name on the network or an `http://` address.
+    """Pair with the device `target`, a name on the network or a web address.
 
     `code` is what `iotkit serve --lan` shows. From then on this computer's user may connect to
-    the device. Raises NotAllowed for a wrong code, DeviceError where there is no need to pair.
+    the device, as long as it shows the same certificate. Raises NotAllowed for a wrong code,
+    WrongCertificate where what answers doesn't know the code itself, DeviceError where there is
+    no need to pair.
     """
     url, identity = find(target)
-    client = HttpClient(url, 1)
+    if identity and not is_private(url):
+        raise NotAllowed(
+            f"{target} is not encrypted, so others in this network could read the code: if whoever"
+            f" serves it means it so, type iotkit pair {url}"
+        )
+    trust = Trust(url, Meant(target if identity else url, identity), anew=True)
+    trust.look()
+    signed = trust.is_signed()
+    if signed or not trust.encrypted:
+        given = _asked(target, url, trust, {"code": code})
+    else:
+        given = _proven(target, url, trust, code)
+    if identity and given["id"] != identity:
+        raise NotAllowed(f"what answers for {target} is another device: nothing was kept")
+    certificate = SIGNED if signed else trust.certificate
+    tokens.keep(given["id"], given["token"], certificate)
+    if certificate and not identity:
+        tokens.keep(url, given["token"], certificate)
+
+
+def find(target: str) -> tuple[str, str]:
+    """Return the address of the device, and its identity or an empty text where it isn't known."""
+    if target.startswith(("http://", "https://")):
+        return target.rstrip("/"), ""
+    found = discovery.wait_for(target, FIND_TIMEOUT)
+    if found is None:
+        raise DeviceNotFound(f"no device named {target!r} on the network: is it being served?")
+    return found.url, found.id
+
+
+def _proven(target: str, url: str, trust: Trust, code: str) -> dict[str, Any]:
+    """Return what is given to who knows the code, which is not sent; see links.proof."""
+    nonce = secrets.token_bytes(NONCE)
+    ours, theirs = proofs(code, nonce, trust.certificate)
+    given = _asked(target, url, trust, {"nonce": nonce.hex(), "proof": ours.hex()})
+    if not hmac.compare_digest(str(given.get("proof")).encode(), theirs.hex().encode()):
+        raise WrongCertificate(
+            f"what answers for {target} doesn't know the code: somebody in this network pretends to"
+            " be it, and nothing was kept"
+        )
+    return given
+
+
+def _asked(target: str, url: str, trust: Trust, question: dict[str, str]) -> dict[str, Any]:
+    client = HttpClient(url, 1, trust)
     try:
-        request = client.request("POST", tokens.PAIR_PATH, to_json({"code": code}), MEDIA_TYPE)
+        request = client.request("POST", tokens.PAIR_PATH, to_json(question), MEDIA_TYPE)
         answer = client.send(request, WEB_TIMEOUT)
     finally:
         client.close()
@@ -34,19 +87,7 @@ def pair(target: str, code: str) -> None:
         raise error_of(answer.status, given, f"{target} refused (HTTP status {answer.status})")
     if not isinstance(given, dict) or not all(isinstance(given.get(k), str) for k in _KEYS):
         raise ProtocolError(f"what answers for {target} is no device that can be paired with")
-    if identity and given["id"] != identity:
-        raise NotAllowed(f"what answers for {target} is another device: nothing was kept")
-    tokens.keep(given["id"], given["token"])
-
-
-def find(target: str) -> tuple[str, str]:
-    """Return the address of the device, and its identity or an empty text where it isn't known."""
-    if target.startswith(("http://", "https://")):
-        return target.rstrip("/"), ""
-    found = discovery.wait_for(target, FIND_TIMEOUT)
-    if found is None:
-        raise DeviceNotFound(f"no device named {target!r} on the network: is it being served?")
-    return found.url, found.id
+    return given
 
 
 _KEYS = ("id", "token")

@@ -15,7 +15,7 @@ from .common import say
 def pair(target: str) -> None:
     """Pair with a device on the network, once.
 
-    TARGET is its name, or http://host:port. The code is shown where it is served; what you type
+    TARGET is its name, or https://host:port. The code is shown where it is served; what you type
     is not seen.
     """
     from ..pairing import pair as pair_with

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _LOOPBACK, _EVERYWHERE = "127.0.0.1", "0.0.0.0"  # noqa: S104 - what --lan asks for
 _OPEN = "Anyone on this network can now read and drive what is served here."
+_READABLE = "Others on this network can read what is sent, the code too: see SECURITY.md."
 
 
 @click.command()
@@ -39,6 +40,7 @@ _OPEN = "Anyone on this network can now read and drive what is served here."
     is_flag=True,
     help="Serve what is plugged in, for as long as it is. A TARGET is a pattern of ports then.",
 )
+@click.option("--tls/--no-tls", default=None, help="Encrypt. (With --lan, if not --open.)")
 @click.option("--announce/--no-announce", default=True, help="Announce the devices by mDNS. (Yes.)")
 @baud_option
 @json_option
@@ -49,6 +51,7 @@ def serve(
     anyone: bool,
     token: bool,
     auto: bool,
+    tls: bool | None,
     announce: bool,
     baud: int | None,
     as_json: bool,
@@ -63,11 +66,13 @@ def serve(
     if anyone and (token or not lan):
         raise click.UsageError("--open goes with --lan, and not with --token.")
     host, needed = _EVERYWHERE if lan else _LOOPBACK, False if anyone else token or None
+    warning = _OPEN if anyone else _READABLE if lan and tls is False else ""
     end_on_signals()
     if auto:
         if port:
             raise click.UsageError("--port doesn't go with --auto: each device has its own.")
-        _watch(targets, as_json, anyone, host=host, token=needed, announce=announce, baud=baud)
+        how = {"host": host, "token": needed, "tls": tls, "announce": announce, "baud": baud}
+        _watch(targets, as_json, warning, **how)
     with ExitStack() as stack:
         services: list[tuple[Device, Service]] = []
         for number, target in enumerate(targets or (None,)):
@@ -78,10 +83,11 @@ def serve(
                 host=host,
                 announce=announce,
                 token=needed,
+                tls=tls,
             )
             services.append((device, stack.enter_context(service)))
-        if anyone:
-            complain(_OPEN)
+        if warning:
+            complain(warning)
         if as_json:
             print_json([_facts(device, service) for device, service in services])
         else:
@@ -94,9 +100,10 @@ def serve(
             threading.Event().wait(3600)  # with a limit, so that Ctrl-C works on Windows
 
 
-def _watch(targets: tuple[str, ...], as_json: bool, anyone: bool, **how: Any) -> NoReturn:
+def _watch(targets: tuple[str, ...], as_json: bool, warning: str, **how: Any) -> NoReturn:
     """Be the gateway, and keep a log of it."""
     from ..gateway import USB, Gateway, Told, allow_many_files
+    from ..links.trust import is_private
     from ..server import on_new_code, pairing_code
 
     def log(words: str, kind: str, **facts: object) -> None:
@@ -113,15 +120,17 @@ def _watch(targets: tuple[str, ...], as_json: bool, anyone: bool, **how: Any) ->
     def tell(told: Told) -> None:
         log(told.words, told.kind, **told.facts)
         if told.facts.get("locked") and not shown:
+            url = str(told.facts["url"])
+            called = told.facts["name"] if is_private(url) else url  # see iotkit.pair
             if not as_json:
-                log(f"To use them elsewhere, once for each: iotkit pair {told.facts['name']}", "")
+                log(f"To use them elsewhere, once for each: iotkit pair {called}", "")
             show_code(pairing_code())
 
     shown: list[str] = []
     on_new_code(show_code)
     allow_many_files()
-    if anyone:
-        complain(_OPEN)
+    if warning:
+        complain(warning)
     with Gateway(targets or (USB,), tell, **how) as gateway:
         log("Waiting for boards to be plugged in; Ctrl-C ends it.", "ready")
         gateway.run()
@@ -130,13 +139,14 @@ def _watch(targets: tuple[str, ...], as_json: bool, anyone: bool, **how: Any) ->
 def _show_code(services: list[Service], announced: bool) -> None:
     """Say how others get in, if they need the code, and what takes its place."""
     from ..discovery import python_name
+    from ..links.trust import is_private
     from ..server import on_new_code
 
     first, *more = services
     if not first.locked:
         return
     on_new_code(lambda code: say(f"The code is now {code}"))
-    called = python_name(first.name) if announced else first.url
+    called = python_name(first.name) if announced and is_private(first.url) else first.url
     say(f"To use it elsewhere, once: iotkit pair {'NAME' if more else called}")
     say(f"The code is {first.code}")
 
@@ -149,6 +159,7 @@ def _facts(device: Device, service: Service) -> dict[str, object]:
         "port": service.port,
         "name": service.name,
         "code": service.code,
+        "certificate": service.certificate,
     }
 
 

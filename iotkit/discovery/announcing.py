@@ -32,15 +32,24 @@ def announce(
     identity: str,
     host: str = LOOPBACK,
     locked: bool = False,
+    encrypted: bool = False,
 ) -> Announcement:
     """Announce the web service of a device on `port`, to those who can reach `host`.
 
     `host` is the address that the service listens on: on the loopback address, only this
     machine hears of it. `identity` tells this very device from others; `locked` says that
-    it lets in only who has its token. Returns at once; the name is sure after a second, see
-    Announcement.
+    it lets in only who has its token, `encrypted` that it is spoken to by HTTPS. Returns at once;
+    the name is sure after a second, see Announcement.
     """
-    return Announcement(description, port, identity, host, locked)
+    properties = {
+        "id": identity,
+        "class": description.plain_id,
+        "path": "/",
+        "v": API_VERSION,
+        "auth": "token" if locked else "none",
+        "scheme": "https" if encrypted else "http",
+    }
+    return Announcement(description.name, port, host, properties)
 
 
 class Announcement:
@@ -49,26 +58,19 @@ class Announcement:
     What had a number last time has it again, if it is free.
     """
 
-    def __init__(
-        self, description: Description, port: int, identity: str, host: str, locked: bool
-    ) -> None:
+    def __init__(self, name: str, port: int, host: str, properties: dict[str, str]) -> None:
+        """See `announce`; `properties` are for the TXT record."""
         self.server = f"iotkit-{uuid.uuid4().hex[:8]}.local"  # what the address is told under
-        self._wanted, self._identity = description.name, identity
+        self._wanted, self._identity = name, properties["id"]
         on = [LOOPBACK] if host == LOOPBACK else interfaces()
         self._network: Network | None = Network.on(on or addresses())
         self._info = ServiceInfo(
             SERVICE_TYPE,
-            f"{description.name}.{SERVICE_TYPE}",
+            f"{name}.{SERVICE_TYPE}",
             port=port,
             parsed_addresses=on or addresses(),
             server=f"{self.server}.",
-            properties={
-                "id": identity,
-                "class": description.plain_id,
-                "path": "/",
-                "v": API_VERSION,
-                "auth": "token" if locked else "none",
-            },
+            properties=properties,
         )
         self._yielded = 0
         self._again: asyncio.Task[None] | None = None

@@ -57,7 +57,8 @@ def named(infos: list[ServiceInfo]) -> list[Found]:
             name = f"{plain}_{number}"
         taken.add(name)
         address = info.parsed_addresses(IPVersion.V4Only)[0]
-        url = f"http://{address}:{info.port}"
+        scheme = "https" if _text(info, "scheme") == "https" else "http"
+        url = f"{scheme}://{address}:{info.port}"
         found.append(Found(name, instance, url, _text(info, "id"), _text(info, "class")))
     return sorted(found)
 

@@ -51,11 +51,12 @@ class Gateway:
         host: str,
         announce: bool = True,
         token: bool | None = None,
+        tls: bool | None = None,
         baud: int | None = None,
     ) -> None:
         self._allowed, self._told = allowed, tell
         self._telling, self._wake = threading.Lock(), threading.Event()
-        self._terms = Terms(host, announce, token, baud, self._tell, self._wake.set)
+        self._terms = Terms(host, announce, token, tls, baud, self._tell, self._wake.set)
         self._boards: dict[str, Board] = {}  # by their ports
         self._steps: dict[str, Future[None]] = {}
         self._workers = ThreadPoolExecutor(AT_ONCE, "iotkit gateway")

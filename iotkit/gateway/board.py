@@ -52,6 +52,7 @@ class Terms:
     host: str
     announce: bool
     token: bool | None
+    tls: bool | None
     baud: int | None
     tell: Callable[[Told], None]
     wake: Callable[[], None]
@@ -183,7 +184,14 @@ class Board:
 
 def _service(link: LosableLink, terms: Terms) -> Service:
     def start(port: int) -> Service:
-        return serve(device, port, host=terms.host, announce=terms.announce, token=terms.token)
+        return serve(
+            device,
+            port,
+            host=terms.host,
+            announce=terms.announce,
+            token=terms.token,
+            tls=terms.tls,
+        )
 
     device = device_over(link)
     try:

@@ -9,12 +9,17 @@ from __future__ import annotations
 
 import re
 import socket
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from ..errors import DeviceDisconnected, DeviceTimeout
 from ..transports import CHUNK, Transport
-from ..transports.tcp import CONNECT_TIMEOUT, Tcp
+from ..transports.tcp import CONNECT_TIMEOUT, Socket, Tcp
 from .tokens import Meant
+from .trust import Trust
+
+if TYPE_CHECKING:
+    import ssl
 
 PATH, PROTOCOL = "/-/channel", "iotoy/2"
 ANSWER_TIMEOUT = 5.0  # seconds
@@ -29,25 +34,25 @@ def open_channel(url: str, meant: Meant | None = None) -> Transport | None:
     """Return a transport to the device behind the service at `url`; None where it has no channel.
 
     `meant` says which device that should be. Raises DeviceDisconnected where nobody listens,
-    DeviceTimeout where nobody answers, NotAllowed where this user may not in.
+    DeviceTimeout where nobody answers, NotAllowed where this user may not in, WrongCertificate
+    where it is not the device that this user has paired with.
     """
-    if urlsplit(url).scheme != "http":
-        return None
     meant = meant or Meant(url)
-    sock, head, rest = _asked(url)
+    trust = Trust(url, meant)
+    sock, head, rest = _asked(url, trust)
     if _LOCKED.match(head):
         sock.close()
-        token = meant.token(_challenge(head))
-        sock, head, rest = _asked(url, f"Authorization: Bearer {token}\r\n")
+        token = trust.token(_challenge(head))
+        sock, head, rest = _asked(url, trust, f"Authorization: Bearer {token}\r\n")
     if _UPGRADED.match(head):
-        return Tcp(sock, url, rest)
+        return Tcp(_for_threads(sock) if trust.encrypted else sock, url, rest)
     sock.close()
     if _LOCKED.match(head):
         raise meant.refused()
     return None
 
 
-def _asked(url: str, more: str = "") -> tuple[socket.socket, bytes, bytes]:
+def _asked(url: str, trust: Trust, more: str = "") -> tuple[socket.socket, bytes, bytes]:
     """Ask for the channel; return the socket, the answer's head, and what came behind it."""
     parts = urlsplit(url)
     assert parts.hostname is not None
@@ -56,9 +61,11 @@ def _asked(url: str, more: str = "") -> tuple[socket.socket, bytes, bytes]:
         f"Connection: Upgrade\r\nUpgrade: {PROTOCOL}\r\n{more}\r\n"
     )
     try:
-        sock = socket.create_connection((parts.hostname, parts.port or 80), CONNECT_TIMEOUT)
+        port = parts.port or (443 if trust.encrypted else 80)
+        sock = socket.create_connection((parts.hostname, port), CONNECT_TIMEOUT)
     except (OSError, OverflowError, UnicodeError) as error:  # the latter: no port, no name
         raise DeviceDisconnected(f"nobody answers at {url} ({error})") from None
+    sock = trust.seal(sock)
     try:
         sock.settimeout(ANSWER_TIMEOUT)
         sock.sendall(request.encode())
@@ -69,6 +76,12 @@ def _asked(url: str, more: str = "") -> tuple[socket.socket, bytes, bytes]:
     except OSError:
         head, rest = b"", b""
     return sock, head, rest
+
+
+def _for_threads(sock: socket.socket) -> Socket:
+    from ..transports.tls import TlsSocket
+
+    return TlsSocket(cast("ssl.SSLSocket", sock))
 
 
 def _challenge(head: bytes) -> str:

@@ -12,6 +12,7 @@ import socket
 import threading
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 from weakref import WeakSet
 
 import requests
@@ -19,6 +20,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from ..errors import BadTarget, DeviceDisconnected, DeviceTimeout, IotkitError, ProtocolError
+from .trust import Trust
 
 CONNECT_TIMEOUT = 5.0  # seconds
 MAX_BODY = 1024 * 1024  # bytes of an answer; the description of a device with 1000 names fits
@@ -44,9 +46,10 @@ class HttpClient:
 
     token = ""
 
-    def __init__(self, base: str, connections: int) -> None:
+    def __init__(self, base: str, connections: int, trust: Trust) -> None:
+        """Send nothing but to who is the right one for `trust`."""
         self._base = base
-        self._adapter = _Adapter(pool_connections=1, pool_maxsize=connections)
+        self._adapter = _Adapter(trust, connections)
         self.absent = False  # nobody listens there any more
 
     def request(
@@ -61,7 +64,7 @@ class HttpClient:
         if content_type:
             headers["Content-Type"] = content_type
         try:
-            return requests.Request(method, self._base + path, headers, data=body).prepare()
+            return requests.Request(method, self._url(path), headers, data=body).prepare()
         except ValueError as error:
             raise BadTarget(f"{self._base!r} is no web address: {error}") from error
 
@@ -79,12 +82,23 @@ class HttpClient:
                 return self._exchange(request, timeout)
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
                 broken = _cause(error)
+                if isinstance(broken, IotkitError):
+                    self.absent = isinstance(broken, DeviceDisconnected | DeviceTimeout)
+                    raise broken from None
                 if not _is_break(broken) or self._adapter.ended or tries <= 0:
                     raise self._explained(broken, timeout, risk) from None
 
     def close(self) -> None:
         """Break every connection; whoever waits for an answer gets DeviceDisconnected."""
         self._adapter.end()
+
+    def _url(self, path: str) -> str:
+        """Return what requests is told: plain HTTP, since it is encrypted beneath."""
+        parts = urlsplit(self._base)
+        if parts.scheme == "http":
+            return self._base + path
+        netloc = parts.netloc if parts.port else f"{parts.netloc}:443"
+        return f"http://{netloc}{parts.path}{path}"
 
     def _exchange(self, request: requests.PreparedRequest, timeout: float) -> Answer:
         response = self._adapter.send(request, stream=True, timeout=(CONNECT_TIMEOUT, timeout))
@@ -106,22 +120,26 @@ class HttpClient:
                 )
             case requests.ReadTimeout() | urllib3.exceptions.ReadTimeoutError():
                 return DeviceTimeout(f"{base} did not answer within {timeout:g} s{more}")
-            case requests.exceptions.SSLError():
-                return DeviceDisconnected(f"{base} has no certificate that this computer trusts")
             case urllib3.exceptions.MaxRetryError():
                 self.absent = True
                 return DeviceDisconnected(
                     f"nobody answers at {base}: is its server running, and the address right?"
                 )
             case _ if _is_break(error):
+                plain = base.startswith("http://")
+                right = ", and does its address not begin with https://" if plain else ""
                 return DeviceDisconnected(
-                    f"{base} ended the connection: is its server still running?{more}"
+                    f"{base} ended the connection: is its server still running{right}?{more}"
                 )
         return ProtocolError(f"what answers at {base} is no proper web server{more}")
 
 
 class _Adapter(HTTPAdapter):
-    """An adapter whose connections can be broken while they are in use."""
+    """An adapter whose connections are sealed, and can be broken while they are in use."""
+
+    def __init__(self, trust: Trust, connections: int) -> None:
+        self._trust = trust
+        super().__init__(pool_connections=1, pool_maxsize=connections)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
@@ -139,8 +157,9 @@ class _Adapter(HTTPAdapter):
             connections = list(self._connections)
         for connection in connections:
             try:
-                connection.sock.shutdown(socket.SHUT_RDWR)
-            except (AttributeError, OSError):
+                # Not by SSLSocket's own, after which who reads would go on in plain text.
+                socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
+            except (TypeError, OSError):
                 pass  # it has ended by itself
         self.close()
 
@@ -151,6 +170,7 @@ class _Adapter(HTTPAdapter):
         class Connection(pool.ConnectionCls):  # type: ignore[misc]
             def connect(self) -> None:
                 super().connect()
+                self.sock: socket.socket = adapter._trust.seal(self.sock)
                 with adapter._lock:
                     adapter._connections.add(self)
                     ended = adapter.ended

@@ -13,6 +13,7 @@ import secrets
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 from platformdirs import user_state_path
@@ -35,10 +36,10 @@ class Meant:
     name: str
     identity: str = ""
 
-    def token(self, challenge: str) -> str:
-        """Return the token to give to a server that asks for one with `challenge`.
+    def asked_for(self, challenge: str) -> str:
+        """Return the identity of the device whose token a server asks for with `challenge`.
 
-        Raises NotAllowed where there is none, or the server's is another device than is meant.
+        Raises NotAllowed where that is another device than is meant.
         """
         found = _CHALLENGE.match(challenge)
         if not found:
@@ -46,17 +47,31 @@ class Meant:
         identity = unquote(found[1])
         if self.identity and identity != self.identity:
             raise NotAllowed(f"what answers for {self.name} is another device: nothing was sent")
-        token = kept(identity)
+        return identity
+
+    def token(self, challenge: str) -> str:
+        """Return the token to give to a server that asks for one with `challenge`.
+
+        Raises NotAllowed where there is none, or the server's is another device than is meant.
+        """
+        token = kept(self.asked_for(challenge))
         if not token:
-            raise NotAllowed(self._how(f"{self.name} lets in only who has paired with it"))
+            raise self.unpaired()
         return token
+
+    def unpaired(self) -> NotAllowed:
+        """Return the error for a server that has to be paired with."""
+        return NotAllowed(f"{self.name} lets in only who has paired with it: {self.remedy}")
 
     def refused(self) -> NotAllowed:
         """Return the error for a token that the server does not take."""
-        return NotAllowed(self._how(f"{self.name} no longer takes the token that was kept for it"))
+        why = f"{self.name} no longer takes the token that was kept for it"
+        return NotAllowed(f"{why}: {self.remedy}")
 
-    def _how(self, why: str) -> str:
-        return f"{why}: type iotkit pair {self.name} in a terminal, or %iotkit pair in a notebook"
+    @property
+    def remedy(self) -> str:
+        """What to do, for the end of a sentence."""
+        return f"type iotkit pair {self.name} in a terminal, or %iotkit pair in a notebook"
 
 
 def checked(token: str) -> str:
@@ -71,15 +86,21 @@ def checked(token: str) -> str:
 def kept(identity: str) -> str:
     """Return the token of the device with this identity; an empty one where none is known."""
     try:
-        with _path(identity).open(encoding="utf-8") as file:
-            known = json.loads(file.read(MAX_FILE))
-        return checked(known["token"]) if known["id"] == identity else ""
-    except (OSError, ValueError, TypeError, KeyError):
+        return checked(_known(identity)["token"])
+    except (ValueError, TypeError, KeyError):
         return ""
 
 
-def keep(identity: str, token: str) -> None:
-    """Keep a device's token; raises BadValue for what is none, IotkitError where it can't be."""
+def certificate(identity: str) -> str:
+    """Return the certificate that was kept with the token, as `keep` was given it."""
+    return str(_known(identity).get("certificate", ""))
+
+
+def keep(identity: str, token: str, certificate: str = "") -> None:
+    """Keep a device's token, and the certificate of its server if it has one; see links.trust.
+
+    Raises BadValue for what is no token, IotkitError where it can't be kept.
+    """
     checked(token)
     path = _path(identity)
     try:
@@ -87,7 +108,8 @@ def keep(identity: str, token: str) -> None:
         path.parent.chmod(0o700)
         handle, name = tempfile.mkstemp(dir=path.parent)  # that only its owner can read
         with open(handle, "w", encoding="utf-8") as file:
-            json.dump({"id": identity, "token": token}, file)
+            known = {"id": identity, "token": token}
+            json.dump(known | ({"certificate": certificate} if certificate else {}), file)
         os.replace(name, path)
         _tidy(path.parent)
     except OSError as error:
@@ -101,6 +123,15 @@ def made(identity: str) -> str:
         token = secrets.token_urlsafe(24)
         keep(identity, token)
     return token
+
+
+def _known(identity: str) -> dict[str, Any]:
+    try:
+        with _path(identity).open(encoding="utf-8") as file:
+            known = json.loads(file.read(MAX_FILE))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) and known.get("id") == identity else {}
 
 
 def _tidy(folder: Path) -> None:

@@ -30,6 +30,7 @@ from .http import Answer, HttpClient
 from .polling import Poller
 from .representation import MEDIA_TYPE, error_of, from_json, to_json
 from .tokens import Meant
+from .trust import Trust
 
 TRIES = 3  # of what may be asked twice
 MAX_CALLS = 8  # functions at work at once; the next one waits
@@ -61,7 +62,8 @@ class WebLink(LosableLink):
         self.identity = self._meant.identity or self.target
         self._timeout, self._call_timeout = timeout, CALL_TIMEOUT + WEB_EXTRA
         self._closed = False
-        self._http = HttpClient(self.target, connections=MAX_CALLS + 3)
+        self._trust = Trust(self.target, self._meant)
+        self._http = HttpClient(self.target, MAX_CALLS + 3, self._trust)
         self._reads: dict[str, PreparedRequest] = {}
         self._workers: set[int] = set()
         self._values, self._polls, self._halts, self._calls = map(self._pool, (1, 1, 1, MAX_CALLS))
@@ -193,7 +195,7 @@ class WebLink(LosableLink):
     def _introspect(self) -> Description:
         answer = self._described()
         if answer.status == 401:
-            self._http.token = self._meant.token(answer.challenge)
+            self._http.token = self._trust.token(answer.challenge)
             answer = self._described()
             if answer.status == 401:
                 raise self._meant.refused()

@@ -187,8 +187,8 @@ class IotkitMagics(Magics):
         %iotkit serve NAME [--lan [--open]]
 
         NAME is a variable. Only programs on this computer get at it, or with --lan those on the
-        local network who know the code that is shown. With --open, anyone on that network can
-        read and drive it.
+        local network who know the code that is shown, encrypted. With --open, anyone on that
+        network can read and drive it.
         """
         from ..discovery import python_name
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import selectors
-import socket
 import threading
 import time
 
@@ -12,7 +11,8 @@ from ..errors import DeviceDisconnected
 from ..links import Link
 from ..offering import offer
 from ..transports import TICK
-from ..transports.tcp import Tcp
+from ..transports.tcp import Socket, Tcp
+from ..transports.tls import TlsSocket
 from .messages import Refused
 
 MAX_CHANNELS = 64  # at once: each has a thread
@@ -37,7 +37,7 @@ class Channels:
         if len(self._open) >= MAX_CHANNELS:
             raise Refused(503, "TooManyClients", f"{MAX_CHANNELS} channels are open already")
 
-    def open(self, sock: socket.socket, begun: bytes) -> None:
+    def open(self, sock: Socket, begun: bytes) -> None:
         """Offer the device on `sock`, on which `begun` has come already."""
         try:
             channel = Channel(sock, begun)
@@ -82,7 +82,7 @@ class Channel(Tcp):
     nothing for PATIENCE, or leaves more than MAX_UNSENT, is dropped.
     """
 
-    def __init__(self, sock: socket.socket, begun: bytes = b"") -> None:
+    def __init__(self, sock: Socket, begun: bytes = b"") -> None:
         host, port = sock.getpeername()[:2]
         super().__init__(sock, f"{host}:{port}", begun, patience=0)
         self._lock = threading.Lock()
@@ -112,6 +112,8 @@ class Channel(Tcp):
             self._send()
             if self._unsent and time.monotonic() > self._taken_at + PATIENCE:
                 raise self._stuck()
+        if isinstance(self._socket, TlsSocket) and self._socket.pending():
+            return True
         return any(events & selectors.EVENT_READ for events in ready)
 
     def _send(self) -> None:

@@ -122,14 +122,6 @@ def own_names(*devices: str) -> set[str]:
     return {computer, *(f"{name}.local" for name in local if name), *local} - {""}
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only this computer reaches what listens at `host`."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _check_browser(request: Request, host: str) -> None:
     """Raise Refused for what a page of somebody else's made a browser send.
 

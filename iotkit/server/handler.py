@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 import socket
+import ssl
 from collections.abc import Callable
 from contextlib import closing
 from typing import Any, cast
@@ -17,6 +18,8 @@ from tornado.iostream import IOStream, StreamClosedError
 from tornado.web import Application, RequestHandler, stream_request_body
 
 from ..links.representation import MEDIA_TYPE
+from ..transports.tcp import Socket
+from ..transports.tls import TlsSocket
 from .api import respond
 from .messages import Refused, Request, Response, Stream, Switch, failed
 from .served import Served
@@ -123,8 +126,9 @@ class Handler(RequestHandler):
             begun = _begun(stream)
             if stream.closed():
                 return
-            sock = stream.socket.dup()
-        switch.take(sock, begun)
+            sock = stream.socket
+            stream.close_fd = _nothing  # type: ignore[method-assign] # closing leaves it open
+        switch.take(_for_threads(sock), begun)
 
     def write_error(self, status_code: int, **kwargs: object) -> None:  # noqa: ARG002
         """Refuse a method that HTTP has not; tornado calls this."""
@@ -156,6 +160,14 @@ def _begun(stream: IOStream) -> bytes:
     return begun
 
 
+def _for_threads(sock: socket.socket) -> Socket:
+    return TlsSocket(sock) if isinstance(sock, ssl.SSLSocket) else sock
+
+
+def _nothing() -> None:
+    pass
+
+
 def application(served: Served) -> Application:
     """Return what answers for `served` at every path."""
     return Application(
@@ -176,14 +188,19 @@ class Server(HTTPServer):
         self.on_gone(server_conn.stream)
 
 
-def _without_secrets(record: logging.LogRecord) -> bool:
-    """Keep out of the log what a request that is no HTTP said: it may hold a token."""
+def _is_for_the_log(record: logging.LogRecord) -> bool:
+    """Whether to log it: not each handshake that fails, of which anybody could send many.
+
+    What a request that is no HTTP said is taken out: it may hold a token.
+    """
+    if str(record.msg).startswith("SSL Error"):
+        return False
     if isinstance(record.args, tuple) and any(isinstance(a, HTTPInputError) for a in record.args):
         record.args = tuple("…" if isinstance(a, HTTPInputError) else a for a in record.args)
     return True
 
 
-logging.getLogger("tornado.general").addFilter(_without_secrets)
+logging.getLogger("tornado.general").addFilter(_is_for_the_log)
 
 
 def _logged(handler: RequestHandler) -> None:

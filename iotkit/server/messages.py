@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..links.representation import exception, to_json
+from ..transports.tcp import Socket
 
 RETRY_AFTER = 2  # seconds until an unplugged or busy device is worth another try
 MAX_PATH = 200  # characters: three for each of a name's 64, percent-encoded, and a folder
@@ -69,7 +69,7 @@ class Switch:
     """
 
     protocol: str
-    take: Callable[[socket.socket, bytes], None]
+    take: Callable[[Socket, bytes], None]
 
 
 Answer = Response | Stream | Switch

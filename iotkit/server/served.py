@@ -24,11 +24,12 @@ class Served:
     """The device that `link` reaches, for the coroutines that answer requests.
 
     `channels` are the connections that speak the serial protocol, `listeners` the requests that
-    wait for news. Every request passes the `gate`.
+    wait for news. Every request passes the `gate`. `certificate` is what clients see, as a
+    fingerprint; empty where nothing is encrypted.
     """
 
-    def __init__(self, link: Link, gate: Gate) -> None:
-        self.link, self.gate = link, gate
+    def __init__(self, link: Link, gate: Gate, certificate: str = "") -> None:
+        self.link, self.gate, self.certificate = link, gate, certificate
         self.bridge = Bridge(link)
         self.channels = Channels(link)
         self.listeners: set[News] = set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import errno
 import socket
+import ssl
 import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -12,11 +13,12 @@ from typing import TYPE_CHECKING, Self
 from .. import host as hosts
 from ..device import Device, link_of
 from ..errors import BadTarget, BadType, DeviceDisconnected, PortBusy
-from ..links import Link, tokens
+from ..links import Link, certificates, tokens
 from ..links.local import LocalLink
+from ..links.trust import is_loopback
 from ..types import shown
 from . import loop
-from .gate import Gate, is_loopback, own_names
+from .gate import Gate, own_names
 from .handler import Server, application
 from .pairing import the_pairing
 from .served import Served
@@ -49,31 +51,45 @@ class Service:
     """
 
     def __init__(
-        self, link: Link, port: int, host: str, *, announce: bool, token: str, own: bool
+        self,
+        link: Link,
+        port: int,
+        host: str,
+        *,
+        announce: bool,
+        token: str,
+        own: bool,
+        tls: bool,
     ) -> None:
         """See `serve`; with `own`, the link is closed at the end."""
         identity = link.identify() if token or announce else ""
         # On this computer alone it has no name: others could make a browser believe one of these.
         names = set() if is_loopback(host) else own_names(link.description.name, host)
         gate = Gate(names, identity, token)
+        sealing = certificates.serving() if tls else None
         listening = _listening(port, host)
         self.port: int = listening.getsockname()[1]
-        self.url = f"http://{_address(host)}:{self.port}"
+        self.url = f"{'https' if tls else 'http'}://{_address(host)}:{self.port}"
         self._link, self._own = link, own
         self._closed = False
         _open.add(self)
         self._lock = threading.Lock()
         self._announcement: Announcement | None = None
-        self._served = Served(link, gate)
+        self._served = Served(link, gate, certificates.own() if tls else "")
         self._loop = loop.acquire()
-        self._server = loop.run(self._loop, self._start(listening))
+        self._server = loop.run(self._loop, self._start(listening, sealing))
         try:
             if announce:
                 from ..discovery import announce as announced
 
                 # Who finds it can tell that it is the device that is open here.
                 self._announcement = announced(
-                    link.description, self.port, identity=identity, host=host, locked=bool(token)
+                    link.description,
+                    self.port,
+                    identity=identity,
+                    host=host,
+                    locked=bool(token),
+                    encrypted=tls,
                 )
                 if names:
                     names.add(self._announcement.server)
@@ -92,6 +108,11 @@ class Service:
     def locked(self) -> bool:
         """Whether a client needs the device's token."""
         return bool(self._served.gate.token)
+
+    @property
+    def certificate(self) -> str:
+        """The fingerprint (SHA-256) of the certificate that clients see; empty without TLS."""
+        return self._served.certificate
 
     @property
     def code(self) -> str:
@@ -130,10 +151,11 @@ class Service:
     def __repr__(self) -> str:
         return f"<{self._link.description.id} at {self.url}{', closed' if self._closed else ''}>"
 
-    async def _start(self, listening: socket.socket) -> Server:
+    async def _start(self, listening: socket.socket, sealing: ssl.SSLContext | None) -> Server:
         # Bodies are bounded by the handler, which can answer; tornado would just hang up.
         server = Server(
             application(self._served),
+            ssl_options=sealing,
             max_body_size=2**62,
             max_header_size=MAX_HEADERS,
             idle_connection_timeout=IDLE_TIME,
@@ -158,6 +180,7 @@ def serve(
     host: str = LOOPBACK,
     announce: bool = True,
     token: str | bool | None = None,
+    tls: bool | None = None,
 ) -> Service:
     """Give `device` a web service that runs beside the caller, and return that.
 
@@ -168,6 +191,8 @@ def serve(
 
     A `token` is what a client has to know; True is the one that is kept for the device, False
     lets everybody in. By default there is one on the network, and none on this computer alone.
+    With `tls` all is encrypted, under this user's own certificate, which clients know again; by
+    default it is so on the network, unless everybody is let in: clients of version 1 can't do it.
 
     Raises BadType for what is no device, PortBusy for a port that another program has, BadTarget
     for one that can't be, BadValue for what is no token.
@@ -175,14 +200,16 @@ def serve(
     if isinstance(device, Device):
         link = link_of(device)
         needed = _token(link, host, token)
-        return Service(link, port, host, announce=announce, token=needed, own=False)
+        tls = _encrypted(tls, host, needed)
+        return Service(link, port, host, announce=announce, token=needed, own=False, tls=tls)
     if not isinstance(device, hosts.Device):
         raise BadType(f"serve() takes a device, not {shown(device)}")
     hosted = hosts.Hosted(device)
     link = LocalLink(hosted, f"python:{type(device).__name__}")
     try:
         needed = _token(link, host, token)
-        return Service(link, port, host, announce=announce, token=needed, own=True)
+        tls = _encrypted(tls, host, needed)
+        return Service(link, port, host, announce=announce, token=needed, own=True, tls=tls)
     except BaseException:
         link.close()
         raise
@@ -207,6 +234,14 @@ def _token(link: Link, host: str, token: str | bool | None) -> str:
         raise BadType(f"a token is a text, or True or False, not {shown(token)}")
     tokens.keep(link.identify(), token)  # for the owner's other programs
     return token
+
+
+def _encrypted(tls: bool | None, host: str, token: str) -> bool:
+    if tls is None:
+        return bool(token) and not is_loopback(host)
+    if not isinstance(tls, bool):
+        raise BadType(f"tls is True or False, not {shown(tls)}")
+    return tls
 
 
 def _listening(port: int, host: str) -> socket.socket:

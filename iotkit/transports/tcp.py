@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import socket
+from typing import TYPE_CHECKING, TypeAlias
 
 from ..errors import DeviceDisconnected
 from . import CHUNK, TICK, Transport
+
+if TYPE_CHECKING:
+    from .tls import TlsSocket
+
+Socket: TypeAlias = "socket.socket | TlsSocket"
 
 CONNECT_TIMEOUT = 5.0  # seconds
 PATIENCE = 2.0  # seconds that the other end may leave what is sent unread
@@ -18,11 +24,12 @@ class Tcp(Transport):
     """
 
     def __init__(
-        self, sock: socket.socket, name: str, received: bytes = b"", patience: float = PATIENCE
+        self, sock: Socket, name: str, received: bytes = b"", patience: float = PATIENCE
     ) -> None:
         self.name = name
         self._received = received
-        self._socket, self._writer = sock, sock.dup()  # each with a time-out of its own
+        self._socket: Socket = sock
+        self._writer: Socket = sock.dup()  # with a time-out of its own
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.settimeout(TICK)
         self._writer.settimeout(patience)

@@ -640,6 +640,7 @@ def test_what_is_served_is_found_and_driven_from_another_process(unique_name):
             "port": service["port"],
             "name": name,
             "code": "",
+            "certificate": "",
         }
         assert output_of_another_process("set", service["url"], "speed", "80") == ""
         assert output_of_another_process("get", name, "speed") == "80\n"
@@ -716,7 +717,7 @@ def test_options_that_can_not_be_serve_nothing(options):
 
 def test_on_the_network_a_code_lets_in_and_is_not_seen_when_it_is_typed(tmp_path):
     with running("serve", ROBOT, "--lan", "--no-announce") as process:
-        url = re.search(r"http://[0-9.:]+", process.stdout.readline())[0]
+        url = re.search(r"https://[0-9.:]+", process.stdout.readline())[0]
         assert output_of("get", url, "speed") == "50\n"  # its owner's own program
         assert process.stdout.readline() == f"To use it elsewhere, once: iotkit pair {url}\n"
         code = process.stdout.readline().split()[-1]
@@ -728,6 +729,25 @@ def test_on_the_network_a_code_lets_in_and_is_not_seen_when_it_is_typed(tmp_path
             screen.see(rf"\A\r\nPaired with {url}")
         with terminal("get", url, "speed", home=tmp_path) as screen:
             screen.see("50")
+
+
+def test_a_service_on_the_network_may_be_in_plain_text_which_is_warned_of(tmp_path):
+    with running("serve", ROBOT, "--lan", "--no-tls", "--no-announce") as process:
+        url = re.search(r"http://[0-9.:]+", process.stdout.readline())[0]
+        assert process.stderr.readline().startswith("Others on this network can read what is sent")
+        assert process.stdout.readline() == f"To use it elsewhere, once: iotkit pair {url}\n"
+        code = process.stdout.readline().split()[-1]
+        with terminal("pair", url, home=tmp_path) as screen:
+            screen.see("The code: ")
+            screen.type(f"{code}\r")
+            screen.see(f"Paired with {url}")
+
+
+def test_a_service_for_this_computer_may_be_encrypted():
+    with started("serve", ROBOT, "--tls", "--no-announce") as (service,):
+        assert service["url"].startswith("https://127.0.0.1:")
+        assert re.fullmatch("[0-9a-f]{64}", service["certificate"])
+        assert output_of("get", service["url"], "speed") == "50\n"
 
 
 def test_a_service_for_this_computer_may_want_a_token_too():
@@ -747,13 +767,13 @@ def test_a_code_may_come_from_a_program():
 
 def test_wrong_codes_are_followed_by_a_new_one():
     with running("serve", ROBOT, "--lan", "--no-announce") as process:
-        url = re.search(r"http://[0-9.:]+", process.stdout.readline())[0]
+        url = re.search(r"https://[0-9.:]+", process.stdout.readline())[0]
         process.stdout.readline()
         first = process.stdout.readline().split()[-1]
         process.stdout.readline()
         for _ in range(5):
-            asked = requests.post(f"{url}/-/pair", json={"code": "x"}, timeout=PATIENCE)
-            assert asked.status_code == 403
+            with pytest.raises(package.NotAllowed, match="not the code"):
+                package.pair(url, "x")
         *words, second = process.stdout.readline().split()
         assert words == ["The", "code", "is", "now"]
         assert second != first

@@ -14,6 +14,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from jupyter_client.manager import start_new_kernel
 from program import environment, started
 from traitlets.config import Config
+from web_tools import ask
 
 import iotkit
 from iotkit import discovery, link_of, opened
@@ -260,6 +261,7 @@ def test_what_is_served_to_the_network_is_paired_with(shell, unique_name, monkey
     assert shell.run("%iotkit serve lamp --lan") == shown
     code = shown.split()[-1]
     url = shown.split()[3].removesuffix(":")
+    assert url.startswith("https://")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))  # somebody else's
     assert "%iotkit pair in a notebook" in shell.complaint(f"%iotkit connect {unique_name} as it")
     monkeypatch.setattr("getpass.getpass", lambda prompt: code)
@@ -267,7 +269,7 @@ def test_what_is_served_to_the_network_is_paired_with(shell, unique_name, monkey
     assert paired == f"Paired with {unique_name}: %iotkit connect {unique_name}\n"
     shell.run(f"%iotkit connect {unique_name} as it")
     assert shell.user_ns["it"].brightness == 7
-    assert requests.get(f"{url}/brightness", timeout=10).status_code == 401
+    assert ask(int(url.rpartition(":")[2]), "GET", "/brightness", tls=True).status == 401
     assert shell.completions(f"%iotkit pair {unique_name[:-1]}") == [f"%iotkit pair {unique_name}"]
 
 

@@ -24,6 +24,7 @@ BUILTINS = {
     "NotOnNetwork": ImportError,
     "PortBusy": PermissionError,
     "NotAllowed": PermissionError,
+    "WrongCertificate": PermissionError,
     "BadTarget": ValueError,
     "RecordingError": OSError,
     "SomeFailed": RuntimeError,

@@ -22,7 +22,14 @@ PUBLIC = [
         "OutOfRange",
         "PortBusy",
     ),
-    *("ProtocolError", "ReadOnly", "RecordingError", "SomeFailed", "UnknownName"),
+    *(
+        "ProtocolError",
+        "ReadOnly",
+        "RecordingError",
+        "SomeFailed",
+        "UnknownName",
+        "WrongCertificate",
+    ),
     *(
         "connect",
         "discover",
@@ -39,6 +46,7 @@ PUBLIC = [
 ]
 HEAVY = [
     *("tornado", "zeroconf", "serial", "requests", "urllib3", "click", "prompt_toolkit", "IPython"),
+    "cryptography",
     *("ipywidgets", "anywidget", "traitlets", "numpy", "asyncio", "ssl", "socket", "subprocess"),
     *(
         "concurrent.futures",

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from fake_devices import Probe
 from web_servers import Scripted, V1Server, http_reply
-from web_tools import SOON, ask, ask_json, ask_raw, assert_is_error
+from web_tools import SOON, any_certificate, ask, ask_json, ask_raw, assert_is_error
 
 import iotkit
 from iotkit import NotAllowed, host
@@ -65,10 +65,13 @@ class Toy(host.Device):
         """Hit something"""
 
 
-def locked(device: host.Device, name: str = "") -> Service:
+both_ways = pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
+
+
+def locked(device: host.Device, name: str = "", *, tls: bool = False) -> Service:
     """Serve `device` to who has the TOKEN."""
     device.specifier = name
-    return serve(device, announce=False, token=TOKEN)
+    return serve(device, announce=False, token=TOKEN, tls=tls)
 
 
 def bearer(token: str = TOKEN) -> dict[str, str]:
@@ -78,6 +81,7 @@ def bearer(token: str = TOKEN) -> dict[str, str]:
 # The token
 
 
+@both_ways
 @pytest.mark.parametrize(
     ("query", "headers"),
     [
@@ -97,13 +101,13 @@ def bearer(token: str = TOKEN) -> dict[str, str]:
     ],
 )
 def test_every_route_refuses_who_has_no_token(
-    query: str, headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    query: str, headers: dict[str, str], tls: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gate, "PAUSE", 0.0)  # this client is not to be slowed down
     toy = Toy()
-    with locked(toy) as service:
+    with locked(toy, tls=tls) as service:
         for method, path in EVERYTHING:
-            reply = ask(service.port, method, path + query, "", **headers)
+            reply = ask(service.port, method, path + query, "", tls=tls, **headers)
             if (method, path) in UNLOCKED:
                 assert reply.status in (400, 403), (method, path)
                 continue
@@ -113,8 +117,10 @@ def test_every_route_refuses_who_has_no_token(
                 assert_is_error(reply, 401, "NotAllowed", "iotkit pair")
         for more in (UPGRADE, {"Accept": "text/event-stream"}):
             for path in ("/-/channel", *NEWS):
-                assert ask(service.port, "GET", path, **headers, **more).status == 401
-        assert ask(service.port, "GET", f"{NEWS[0]}?longpoll", **headers).status == 401
+                asked = ask(service.port, "GET", path, tls=tls, **headers, **more)
+                assert asked.status == 401
+        polled = ask(service.port, "GET", f"{NEWS[0]}?longpoll", tls=tls, **headers)
+        assert polled.status == 401
     assert toy.done == []
 
 
@@ -122,10 +128,15 @@ def test_only_pairing_needs_no_token() -> None:
     assert {("POST", "/-/pair")} == UNLOCKED
 
 
-def test_who_has_the_token_is_let_in() -> None:
+@both_ways
+def test_who_has_the_token_is_let_in(tls: bool) -> None:
+    with locked(Toy(), tls=tls) as service:
+        assert ask(service.port, "GET", "/speed", tls=tls, **bearer()).json["value"] == 1
+        assert ask(service.port, "PUT", "/speed", "5", tls=tls, **bearer()).json["value"] == 5
+
+
+def test_bearer_may_be_written_small() -> None:
     with locked(Toy()) as service:
-        assert ask(service.port, "GET", "/speed", **bearer()).json["value"] == 1
-        assert ask(service.port, "PUT", "/speed", "5", **bearer()).json["value"] == 5
         assert ask(service.port, "GET", "/speed", Authorization=f"bearer  {TOKEN}").status == 200
 
 
@@ -152,7 +163,7 @@ def test_an_option_that_is_not_there_stops_the_server() -> None:
 def test_on_the_network_a_token_is_needed_unless_it_is_opened(at: str) -> None:
     with serve(Toy(), host=at, announce=False) as service:
         assert service.locked
-        assert ask(service.port, "GET", "/speed").status == 401
+        assert ask(service.port, "GET", "/speed", tls=True).status == 401
     with serve(Toy(), host=at, announce=False, token=False) as service:
         assert not service.locked
         assert ask(service.port, "GET", "/speed").status == 200
@@ -387,12 +398,15 @@ def test_the_name_that_its_address_is_told_under_is_let_in(unique_name: str) -> 
         "[::1x",
     ],
 )
-def test_421_for_another_name_and_nothing_reaches_the_device(name: str) -> None:
+@both_ways
+def test_421_for_another_name_and_nothing_reaches_the_device(name: str, tls: bool) -> None:
     toy = Toy()
-    with serve(toy, announce=False) as service:
+    with serve(toy, announce=False, tls=tls) as service:
         for method, path in EVERYTHING:
-            assert ask(service.port, method, path, "", Host=name).status == 421, (method, path)
-        assert ask(service.port, "GET", "/-/channel", Host=name, **UPGRADE).status == 421
+            asked = ask(service.port, method, path, "", tls=tls, Host=name)
+            assert asked.status == 421, (method, path)
+        asked = ask(service.port, "GET", "/-/channel", tls=tls, Host=name, **UPGRADE)
+        assert asked.status == 421
     assert toy.done == []
 
 
@@ -420,15 +434,16 @@ FOREIGN: list[dict[str, str]] = [
 ]
 
 
+@both_ways
 @pytest.mark.parametrize("headers", FOREIGN)
-def test_403_for_a_page_of_another_website(headers: dict[str, str]) -> None:
+def test_403_for_a_page_of_another_website(headers: dict[str, str], tls: bool) -> None:
     toy = Toy()
-    with serve(toy, announce=False) as service:
+    with serve(toy, announce=False, tls=tls) as service:
         for method, path in EVERYTHING:
-            reply = ask(service.port, method, path, "", **headers)
+            reply = ask(service.port, method, path, "", tls=tls, **headers)
             assert reply.status == 403, (method, path)
             assert not [name for name in reply.headers if name.lower().startswith("access-control")]
-        assert ask(service.port, "GET", "/-/channel", **headers, **UPGRADE).status == 403
+        assert ask(service.port, "GET", "/-/channel", tls=tls, **headers, **UPGRADE).status == 403
     assert toy.done == []
 
 
@@ -456,20 +471,23 @@ def test_a_browsers_plain_form_drives_nothing(content_type: str, headers: dict[s
     assert toy.done == []
 
 
-def test_a_page_of_the_servers_own_may_drive() -> None:
+@both_ways
+def test_a_page_of_the_servers_own_may_drive(tls: bool) -> None:
     toy = Toy()
-    with serve(toy, announce=False) as service:
+    with serve(toy, announce=False, tls=tls) as service:
         own = {"Origin": service.url, "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"}
-        assert ask(service.port, "POST", "/beep", "", "text/plain", **own).status == 200
+        asked = ask(service.port, "POST", "/beep", "", "text/plain", tls=tls, **own)
+        assert asked.status == 200
     assert toy.done == ["beep"]
 
 
-def test_get_never_acts() -> None:
-    toy = Toy()
-    with serve(toy, announce=False) as service:
+@both_ways
+def test_get_never_acts(tls: bool) -> None:
+    toy, override = Toy(), {"X-HTTP-Method-Override": "POST"}
+    with serve(toy, announce=False, tls=tls) as service:
         for method in ("GET", "HEAD", "OPTIONS"):
             for path in ("/beep", "/beep?", "/-/actions/beep", "/speed?value=9", "/speed?9"):
-                ask(service.port, method, path, "9", **{"X-HTTP-Method-Override": "POST"})
+                ask(service.port, method, path, "9", tls=tls, **override)
     assert set(toy.done) <= {"read"}
 
 
@@ -489,18 +507,41 @@ def test_clients_of_version_1_go_on_working(token: bool | None) -> None:
 # Patience
 
 
-def test_half_sent_requests_are_ended_and_hold_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+@both_ways
+def test_half_sent_requests_are_ended_and_hold_up_nobody(
+    tls: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(service, "IDLE_TIME", 3.0)
     monkeypatch.setattr(service, "BODY_TIME", 3.0)
     head = b"PUT /speed HTTP/1.1\r\nHost: localhost\r\n"
-    with ExitStack() as stack, serve(Probe(), announce=False) as served:
+    with ExitStack() as stack, serve(Probe(), announce=False, tls=tls) as served:
         half = []
         for begun in (head, head + b"Content-Length: 9\r\n\r\n12"):
             for _ in range(50):
                 sock = socket.create_connection(("127.0.0.1", served.port), SOON)
+                sock = any_certificate().wrap_socket(sock) if tls else sock
                 half.append(stack.enter_context(sock))
                 sock.sendall(begun)
-        assert ask(served.port, "GET", "/speed").status == 200
+        assert ask(served.port, "GET", "/speed", tls=tls).status == 200
+        assert select.select(half, [], [], 0)[0] == []  # it was answered beside all of them
+        for sock in half:
+            assert sock.recv(1000) == b""
+
+
+@pytest.mark.parametrize("begun", [b"", b"\x16", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03"])
+def test_half_a_handshake_is_ended_and_holds_up_nobody(
+    begun: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "IDLE_TIME", 3.0)
+    with ExitStack() as stack, serve(Probe(), announce=False, tls=True) as served:
+        half = []
+        for _ in range(50):
+            sock = socket.create_connection(("127.0.0.1", served.port), SOON)
+            half.append(stack.enter_context(sock))
+            sock.sendall(begun)
+        assert ask(served.port, "GET", "/speed", tls=True).status == 200
+        with iotkit.connect(served.url) as probe:
+            assert probe.speed == 80
         assert select.select(half, [], [], 0)[0] == []  # it was answered beside all of them
         for sock in half:
             assert sock.recv(1000) == b""

@@ -49,7 +49,7 @@ def test_by_default_only_this_computer_is_let_in() -> None:
 
 def test_everybody_is_let_in_where_that_is_asked_for() -> None:
     with iotkit.serve(Probe(), host="0.0.0.0", announce=False) as service:
-        assert service.url == f"http://127.0.0.1:{service.port}"  # as IOTKIT_INTERFACES says
+        assert service.url == f"https://127.0.0.1:{service.port}"  # as IOTKIT_INTERFACES says
         with socket.create_connection(("127.0.0.2", service.port), SOON):
             pass
 
