@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import socket
+import ssl
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,7 @@ import pytest
 from fake_devices import Probe, boarded
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from web_tools import SOON, Patient, ask, assert_is_error
+from web_tools import SOON, Patient, any_certificate, ask, assert_is_error
 
 import iotkit
 from iotkit.device import Device, device_over, link_of
@@ -28,9 +29,18 @@ ASK = (
 BANNER = b"200:DEV READY iotoy/2 "
 
 
-def upgraded(port: int, behind: bytes = b"") -> socket.socket:
-    """Return a connection that is a channel, its banner read; `behind` was sent at once."""
+both_ways = pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
+
+
+def connected(port: int, tls: bool) -> socket.socket:
+    """Return a connection to the service at `port`."""
     sock = socket.create_connection(("127.0.0.1", port), SOON)
+    return any_certificate().wrap_socket(sock) if tls else sock
+
+
+def upgraded(port: int, behind: bytes = b"", *, tls: bool = False) -> socket.socket:
+    """Return a connection that is a channel, its banner read; `behind` was sent at once."""
+    sock = connected(port, tls)
     sock.sendall(ASK + behind)
     assert read_line(sock) == b"HTTP/1.1 101 Switching Protocols\r\n"
     headers = set(iter(lambda: read_line(sock), b"\r\n"))
@@ -52,7 +62,7 @@ def ended(sock: socket.socket) -> bool:
     try:
         while sock.recv(1 << 16):
             pass
-    except ConnectionResetError:
+    except (ConnectionResetError, ssl.SSLError):
         pass
     return True
 
@@ -69,16 +79,18 @@ def wait_for_channels(number: int) -> None:
         time.sleep(0.01)
 
 
-def device_on(port: int) -> Device:
+def device_on(port: int, *, tls: bool = False) -> Device:
     """Return the object for the device behind a channel."""
-    transport = open_channel(f"http://127.0.0.1:{port}")
+    transport = open_channel(f"{'https' if tls else 'http'}://127.0.0.1:{port}")
     assert transport is not None
     return device_over(SerialLink(transport))
 
 
-def test_a_device_on_a_channel_is_as_on_a_cable() -> None:
+@both_ways
+def test_a_device_on_a_channel_is_as_on_a_cable(tls: bool) -> None:
     device = Probe()
-    with iotkit.serve(device, announce=False) as service, device_on(service.port) as probe:
+    service = iotkit.serve(device, announce=False, tls=tls)
+    with service, device_on(service.port, tls=tls) as probe:
         assert probe.speed == 80
         probe.speed = 81
         assert device.speed == 81
@@ -90,12 +102,16 @@ def test_a_device_on_a_channel_is_as_on_a_cable() -> None:
             probe.fail()
 
 
-def test_what_is_sent_right_behind_the_request_is_not_lost() -> None:
+@both_ways
+def test_what_is_sent_right_behind_the_request_is_not_lost(tls: bool) -> None:
     frames = b"".join(frame("0123456789"[n % 10], "get speed") for n in range(9000))
     assert len(frames) > 128 * 1024  # more than is read at once
-    with iotkit.serve(Probe(), announce=False) as service, ThreadPoolExecutor(1) as pool:
-        sock = socket.create_connection(("127.0.0.1", service.port), SOON)
-        pool.submit(sock.sendall, ASK + frames)
+    service = iotkit.serve(Probe(), announce=False, tls=tls)
+    with service, ThreadPoolExecutor(1) as pool:
+        sock = connected(service.port, tls)
+        sending = pool.submit(sock.sendall, ASK + frames)
+        if tls:
+            sending.result(SOON)  # Python's own socket is not to be read while it is written
         with sock, sock.makefile("rb") as answers:
             while answers.readline() != b"\r\n":
                 pass
@@ -198,39 +214,43 @@ def test_clients_that_go_away_in_the_midst_leave_nothing() -> None:
         assert ask(service.port, "GET", "/level").json["value"] == 7
 
 
-def test_any_bytes_leave_the_server_whole_and_reach_no_function() -> None:
+@both_ways
+def test_any_bytes_leave_the_server_whole_and_reach_no_function(tls: bool) -> None:
     device = Probe()
     pieces = st.one_of(
         st.binary(max_size=40),
         st.sampled_from([b"\n", b"\r\n", b"$", b"*", b"\x18", b"$_", b"stop", b"$astop*0000\n"]),
         st.binary(max_size=20).map(lambda body: b"$" + body + b"*0000\n"),
     )
-    with iotkit.serve(device, announce=False) as service:
+    with iotkit.serve(device, announce=False, tls=tls) as service:
 
         @settings(max_examples=100, deadline=None)
         @given(st.lists(pieces, max_size=8))
         def check(sent: list[bytes]) -> None:
             garbage = b"".join(sent).replace(b"stop\n", b"").replace(b"stop\r\n", b"")
-            with upgraded(service.port) as sock:
+            with upgraded(service.port, tls=tls) as sock:
                 sock.sendall(garbage + b"\x18\n" + frame("k", "ping"))
                 while not (line := read_line(sock)).startswith(b"$k200:OK:pong"):
                     assert line, "the channel ended"
 
         check()
-        assert ask(service.port, "GET", "/speed").json["value"] == 80
+        assert ask(service.port, "GET", "/speed", tls=tls).json["value"] == 80
     assert device.calls == []
 
 
+@both_ways
 def test_a_client_that_never_reads_is_dropped_and_holds_up_nobody(
-    monkeypatch: pytest.MonkeyPatch,
+    tls: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(channels, "PATIENCE", 1.0)
-    with iotkit.serve(Probe(), announce=False) as service, device_on(service.port) as other:
+    service = iotkit.serve(Probe(), announce=False, tls=tls)
+    with service, device_on(service.port, tls=tls) as other:
         other.name = "x" * 4000
         sock = socket.socket()
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         sock.settimeout(SOON)
         sock.connect(("127.0.0.1", service.port))
+        sock = any_certificate().wrap_socket(sock) if tls else sock
         sock.sendall(ASK)
         flood = b"".join(frame(tag, "get name") for tag in "0123456789") * 100
 
@@ -238,14 +258,14 @@ def test_a_client_that_never_reads_is_dropped_and_holds_up_nobody(
             try:
                 while True:
                     sock.sendall(flood)
-            except (ConnectionError, TimeoutError):
+            except OSError:
                 pass
 
         with sock, ThreadPoolExecutor(1) as pool:
             asking = pool.submit(ask_and_ask)
             while not asking.done():
                 assert other.ratio == 0.5
-                assert ask(service.port, "GET", "/led").status == 200
+                assert ask(service.port, "GET", "/led", tls=tls).status == 200
             assert ended(sock)
         wait_for_channels(1)
         assert other.speed == 80
@@ -261,12 +281,14 @@ def test_a_client_that_asks_faster_than_it_is_answered_is_read_more_slowly() -> 
         device.go_on.set()
 
 
-def test_a_slow_reader_gets_every_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+@both_ways
+def test_a_slow_reader_gets_every_answer(tls: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(channels, "MAX_UNSENT", 64 * 1024 * 1024)
     questions = 2000  # whose answers, 8 MB, are more than the system holds back
-    with iotkit.serve(Probe(), announce=False) as service, device_on(service.port) as other:
+    service = iotkit.serve(Probe(), announce=False, tls=tls)
+    with service, device_on(service.port, tls=tls) as other:
         other.name = "x" * 4000
-        with upgraded(service.port) as sock:
+        with upgraded(service.port, tls=tls) as sock:
             sock.sendall(frame("a", "get name") * questions)
             with sock.makefile("rb") as answers:
                 for _ in range(questions):
@@ -286,13 +308,14 @@ def test_there_are_only_so_many_channels(monkeypatch: pytest.MonkeyPatch) -> Non
         upgraded(service.port).close()
 
 
-def test_closing_the_service_ends_every_channel() -> None:
+@both_ways
+def test_closing_the_service_ends_every_channel(tls: bool) -> None:
     device = Patient()
-    service = iotkit.serve(device, announce=False)
-    socks = [upgraded(service.port) for _ in range(5)]
+    service = iotkit.serve(device, announce=False, tls=tls)
+    socks = [upgraded(service.port, tls=tls) for _ in range(5)]
     socks[0].sendall(frame("a", "wait"))
     assert device.begun.wait(SOON)
-    client = device_on(service.port)
+    client = device_on(service.port, tls=tls)
     service.close()
     assert channel_threads() == []
     for sock in socks:
@@ -315,11 +338,12 @@ def test_a_channel_to_a_device_that_is_unplugged_says_so() -> None:
             _ = board.x
 
 
-def test_eight_clients_at_once_each_get_their_own_answers() -> None:
-    with iotkit.serve(Probe(), announce=False) as service:
+@both_ways
+def test_eight_clients_at_once_each_get_their_own_answers(tls: bool) -> None:
+    with iotkit.serve(Probe(), announce=False, tls=tls) as service:
 
         def work(me: int) -> None:
-            with device_on(service.port) as probe:
+            with device_on(service.port, tls=tls) as probe:
                 for n in range(100):
                     assert probe.add(me * 1000, n) == me * 1000 + n
 
