@@ -13,6 +13,7 @@ from .. import __version__
 from ..errors import IotkitError
 from .common import complain
 from .lab import lab
+from .name import name
 from .pair import pair
 from .serve import serve
 from .shell import shell
@@ -49,7 +50,7 @@ def _iotkit() -> None:
     """
 
 
-for _command in (lab, devices, info, get, set_, call, watch, shell, serve, pair, simulate):
+for _command in (lab, devices, info, get, set_, call, watch, shell, serve, pair, name, simulate):
     _iotkit.add_command(_command)
 
 

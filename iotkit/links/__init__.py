@@ -143,7 +143,9 @@ class Link(ABC):
         It keeps this over a power cycle where it can. DeviceError for one that has no such thing.
         """
         refused: Future[None] = Future()
-        refused.set_exception(DeviceError(f"{self.description.id} can't be renamed", 404))
+        known = self.description.id
+        why = f"{known} can't keep another name: its program has to give it one"
+        refused.set_exception(DeviceError(why, 404))
         return refused
 
     def follow(self, name: str, heard: Heard, period: float = 0.0) -> Following:

@@ -12,6 +12,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class
 
 from .. import opened, sim
+from ..commands import wait
 from ..device import Device, link_of
 from ..errors import BadValue, DeviceError, IotkitError, UnknownName, did_you_mean
 from ..links import Link
@@ -45,6 +46,7 @@ class IotkitMagics(Magics):
             "pad": self._pad,
             "serve": self._serve,
             "pair": self._pair,
+            "name": self._name,
             "stop": self._stop,
             "disconnect": self._disconnect,
             "help": self._help,
@@ -86,6 +88,7 @@ class IotkitMagics(Magics):
         %iotkit pad NAME.FUNCTION            drive it by hand
         %iotkit serve NAME [--lan]           put it on the web
         %iotkit pair NAME                    be let in by one on the network
+        %iotkit name NAME SPECIFIER          say which one of its class it is
         %iotkit stop [NAME]                  stop what it does, or all
         %iotkit disconnect NAME              let go of it
 
@@ -218,6 +221,24 @@ class IotkitMagics(Magics):
             raise BadValue("write %iotkit pair NAME")
         pair(line, getpass.getpass("The code: "))
         print(printable(f"Paired with {line}: %iotkit connect {line}"))
+
+    def _name(self, line: str) -> None:
+        """Say which one of its class a device is.
+
+        %iotkit name NAME SPECIFIER
+        %iotkit name NAME --clear
+
+        NAME is a variable. SPECIFIER is a word of letters, digits and _, such as red: a sumobot is
+        sumobot:red then. A board keeps it without power, and is known by it wherever it is
+        plugged in.
+        """
+        name, specifier = (*line.split(), "", "")[:2]
+        if not specifier or len(line.split()) > 2:
+            raise BadValue("write %iotkit name NAME SPECIFIER, as in: %iotkit name robot red")
+        device = self._variables.connected(name, f"set its specifier, as in {name}.specifier")
+        link = link_of(device)
+        wait(link.rename("" if specifier == "--clear" else specifier))
+        print(printable(f"{name} is {link.description.id} now."))
 
     def _stop(self, line: str) -> None:
         """Stop a device, or all of them.

@@ -191,9 +191,25 @@ def test_what_is_set_is_what_another_process_gets():
         )
 
 
+def test_a_device_is_told_which_one_it_is_and_is_that_for_the_next_process():
+    with started("simulate", "sumobot", "--tcp", "0") as start:
+        target = start["target"]
+        assert output_of_another_process("name", target, "red") == "It is sumobot:red now.\n"
+        assert output_of("info", target).startswith("sumobot:red")
+        assert output_of("name", target, "--clear") == "It is sumobot now.\n"
+        for args in (["name", target], ["name", target, "red", "--clear"]):
+            assert here(*args).exit_code == 2
+
+
+def test_a_board_that_can_not_keep_a_name_says_so():
+    with bumping(version=1) as (target, _, _):
+        assert "bumper can't keep another name" in complaint_of("name", target, "red")
+
+
 @pytest.mark.parametrize(
     ("args", "complaint"),
     [
+        (["name", ROBOT, "red"], "sim:sumobot is a new device each time: it can't keep a name"),
         (["get", ROBOT, "sped"], "sumobot has no 'sped', did you mean 'speed'?"),
         (["get", ROBOT, "stop"], "stop is a function: it can be called, not read or set"),
         (["set", ROBOT, "speed", "x"], "speed: 'x' is not a whole number"),
@@ -293,7 +309,7 @@ class Bumper(Device):
 
 
 @contextmanager
-def bumping():
+def bumping(version=2):
     """Give a Bumper on a TCP port, for one host: the target, the device, and the connection."""
     bumper = Bumper()
     with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
@@ -301,7 +317,7 @@ def bumping():
 
         def be() -> None:
             connections.append(Tcp(server.accept()[0], "host"))
-            run(bumper, connections[0])
+            run(bumper, connections[0], version=version)
 
         running = pool.submit(be)
         try:

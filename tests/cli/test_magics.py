@@ -28,6 +28,7 @@ SUBCOMMANDS = [
     "pad",
     "serve",
     "pair",
+    "name",
     "stop",
     "disconnect",
     "help",
@@ -249,6 +250,14 @@ def test_what_is_served_to_the_network_is_warned_of(shell):
     after = shell.run("%iotkit serve sumobot --lan --open")
     assert after.endswith("Anyone on this network can now read and drive it.\n")
     assert after.split()[3] != before
+
+
+def test_a_device_is_told_which_one_it_is(shell):
+    shell.run("%iotkit simulate sumobot as robot")
+    assert shell.run("%iotkit name robot red") == "robot is sumobot:red now.\n"
+    assert shell.run("%iotkit name robot --clear") == "robot is sumobot now.\n"
+    assert "no specifier" in shell.complaint("%iotkit name robot 1")
+    assert "write %iotkit name NAME SPECIFIER" in shell.complaint("%iotkit name robot")
 
 
 def test_what_is_served_to_the_network_is_paired_with(shell, unique_name, monkeypatch, tmp_path):

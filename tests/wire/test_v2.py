@@ -138,7 +138,7 @@ def test_a_version_1_device_is_never_sent_a_version_2_command():
         with device_over(SerialLink(here)) as robot:
             robot.speed = 5
             robot.stop()
-            with pytest.raises(iotkit.DeviceError, match="can't be renamed"):
+            with pytest.raises(iotkit.DeviceError, match="can't keep another name"):
                 link_of(robot).rename("red").result(SOON)
     said = b"".join(sent)
     assert b"$" not in said
