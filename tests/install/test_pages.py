@@ -76,6 +76,7 @@ class Place:
             "/dev/ttyUSB0": self.boards[0],
             "/dev/ttyUSB1": self.boards[1],
             "http://192.168.4.20:8000": self.url,
+            "https://192.168.4.20:8000": self.url,
             "iotkit.connect()": 'iotkit.connect("sim:sumobot")',
             "import sumobot": f"import {self.name} as sumobot",
             " --lan": "",  # tests stay on this machine,

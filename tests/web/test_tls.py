@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import secrets
 import socket
 import ssl
 import stat
@@ -62,6 +64,15 @@ def named(name: str, kind: type = Probe) -> object:
     device = kind()
     device.specifier = name
     return device
+
+
+def shown_by(port: int) -> bytes:
+    """Return the certificate of a service, in DER."""
+    with (
+        socket.create_connection(("127.0.0.1", port), SOON) as sock,
+        any_certificate().wrap_socket(sock) as client,
+    ):
+        return client.getpeercert(binary_form=True) or b""
 
 
 def ask_in_plain_text(port: int) -> bytes:
@@ -264,6 +275,20 @@ def test_a_code_is_not_sent_in_plain_text_to_a_name(
         assert tokens.kept("toy") == TOKEN
 
 
+def test_a_client_of_another_kind_can_pair(user: User) -> None:
+    """By what docs/web-api.md says alone."""
+    with sealed() as service:
+        fingerprint = hashlib.sha256(shown_by(service.port)).digest()
+        assert fingerprint.hex() == service.certificate
+        nonce, code = secrets.token_bytes(16), service.code.replace("-", "").encode()
+        salt = nonce + fingerprint
+        key = hashlib.scrypt(code, salt=salt, n=16384, r=8, p=1, dklen=64)
+        ours, theirs = key[:32].hex(), key[32:].hex()
+        sent = {"nonce": nonce.hex(), "proof": ours}
+        given = ask_json(service.port, "POST", "/-/pair", sent, tls=True).json
+        assert given == {"id": service._served.gate.identity, "token": TOKEN, "proof": theirs}
+
+
 # Another certificate, or none
 
 
@@ -463,14 +488,3 @@ def test_one_connection_is_read_and_written_by_many_threads_at_once(user: User) 
 
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(work, range(8)))
-
-
-def test_a_client_of_another_kind_can_tell_the_certificate(user: User) -> None:
-    with (
-        sealed() as service,
-        socket.create_connection(("127.0.0.1", service.port)) as sock,
-        any_certificate().wrap_socket(sock) as client,
-    ):
-        assert client.version() in ("TLSv1.2", "TLSv1.3")
-        shown = client.getpeercert(binary_form=True)
-        assert certificates.fingerprint(shown or b"") == service.certificate
