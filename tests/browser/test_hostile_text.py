@@ -46,7 +46,7 @@ class Hostile:
         return 3 if name == "number" else text
     def set(self, name, value):
         raise DeviceError(text)
-    def call(self, name, args):
+    def call(self, name, args, timeout=None):
         if name == "f":
             raise DeviceError(text)
         return text

@@ -71,7 +71,7 @@ class Echo(Link):
     def set(self, name, value):
         return self._answer(("set", name, value), None)
 
-    def call(self, name, args):
+    def call(self, name, args, timeout=None):
         return self._answer(("call", name, *args), None)
 
     def close(self):
