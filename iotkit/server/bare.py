@@ -37,7 +37,11 @@ async def read(served: Served, request: Request, attribute: Attribute) -> Answer
 
 async def write(served: Served, request: Request, attribute: Attribute) -> Response:
     """Set an attribute; the answer is what it has become."""
-    await served.set(request, attribute, attribute.check(single(attribute.name, json_in(request))))
+    await served.set(
+        request,
+        attribute,
+        attribute.check(single(attribute.name, json_in(request), attribute.type)),
+    )
     return ok(await served.get(attribute))
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from ..description import Attribute, Function
 from ..errors import BadType, BadValue, IotkitError
 from ..links.representation import MEDIA_TYPE, from_json
-from ..types import Value
+from ..types import Type, Value
 from .messages import Request
 
 Parsed = TypeVar("Parsed")
@@ -21,7 +21,7 @@ def value_in(request: Request, attribute: Attribute) -> Any:
     given = json_in(request)
     if isinstance(given, dict) and "value" in given:
         given = given["value"]  # a representation, as a GET gives it
-    return single(attribute.name, given)
+    return single(attribute.name, given, attribute.type)
 
 
 def arguments_in(request: Request, function: Function) -> tuple[Value, ...]:
@@ -45,7 +45,9 @@ def arguments(given: Any, function: Function) -> tuple[Value, ...]:
         given = [given[a.name] for a in function.args]
     if not isinstance(given, list):
         given = [] if given is None and not function.args else [given]
-    return function.check([single(f"{function.name}()", value) for value in given])
+    types = [*(a.type for a in function.args), *[Type.ANY] * len(given)]
+    given = [single(f"{function.name}()", *one) for one in zip(given, types, strict=False)]
+    return function.check(given)
 
 
 def json_in(request: Request) -> Any:
@@ -56,10 +58,15 @@ def json_in(request: Request) -> Any:
         raise BadValue(f"the body is not JSON ({error})") from None
 
 
-def single(name: str, given: Any) -> Any:
-    """Return `given` if it may be a value; lists and objects never are."""
+def single(name: str, given: Any, type_: Type) -> Any:
+    """Return `given` if it may be a value; lists and objects never are.
+
+    JSON has one kind of number: `3.0` is a good int.
+    """
     if isinstance(given, list | dict):
         raise BadType(f"{name}: it takes one value, not a list or an object")
+    if type_ is Type.INT and isinstance(given, float) and given.is_integer():
+        return int(given)
     return given
 
 

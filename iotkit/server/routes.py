@@ -11,8 +11,8 @@ from ..description import Attribute, Description, Event, Function
 from ..errors import UnknownName, did_you_mean
 from ..links.tokens import PAIR_PATH
 from ..types import shown
-from . import bare, pairing, v1
-from .messages import MAX_PATH, Answer, Request
+from . import bare, openapi, pairing, v1
+from .messages import MAX_PATH, Answer, Request, Response, ok
 from .served import Served
 
 Action = Callable[[Served, Request, Any], Awaitable[Answer]]
@@ -38,6 +38,11 @@ class Route:
         return sorted(methods)
 
 
+async def _describe(served: Served, _: Request, __: Any) -> Response:
+    """Say all that can be asked of the device here (OpenAPI)."""
+    return ok(openapi.document(served.known, ROUTES, locked=bool(served.gate.token)))
+
+
 ROUTES = (
     Route("/", {"GET": v1.directory}),
     Route("/devinfo", {"GET": v1.devinfo}),
@@ -48,6 +53,7 @@ ROUTES = (
     Route("/-/actions/{function}", {"POST": bare.call}),
     Route("/-/events/{event}", {"GET": bare.hear}),
     Route("/-/channel", {"GET": bare.switch}),
+    Route("/-/openapi.json", {"GET": _describe}),
     Route(PAIR_PATH, {"POST": pairing.pair}),
 )
 
