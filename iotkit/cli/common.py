@@ -41,13 +41,16 @@ def print_json(value: Any) -> None:
 def end_on_signals() -> None:
     """Let SIGTERM, and the terminal's closing, end the program as `sys.exit()` would.
 
-    So that what is open gets closed. A signal that is ignored (nohup) stays so.
+    So that what is open gets closed. A signal that is ignored (nohup) stays so, and a second one
+    (as from `timeout`, which passes on what its whole group gets) is.
     """
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
     def end(*_: object) -> NoReturn:
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
         sys.exit(0)
 
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+    for number in numbers:
+        if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, end)

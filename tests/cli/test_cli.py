@@ -673,8 +673,11 @@ def test_what_is_served_is_found_and_driven_from_another_process(unique_name):
         )
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
-def test_serving_ends_with_a_goodbye(number, code, unique_name):
+@pytest.mark.parametrize(
+    ("numbers", "code"),
+    [([signal.SIGINT], 130), ([signal.SIGTERM], 0), ([signal.SIGTERM] * 3, 0)],
+)
+def test_serving_ends_with_a_goodbye(numbers, code, unique_name):
     with (
         started("simulate", "sumobot", "--tcp", "0", "--specifier", unique_name) as board,
         running("serve", board["target"]) as process,
@@ -682,7 +685,8 @@ def test_serving_ends_with_a_goodbye(number, code, unique_name):
         name = f"sumobot_{unique_name}"
         assert process.stdout.readline().endswith(f"from iotkit.local import {name}\n")
         assert discovery.wait_for(name, 10)
-        process.send_signal(number)
+        for number in numbers:
+            process.send_signal(number)
         assert process.wait(PATIENCE) == code
         assert process.stderr.read() == ""
         deadline = time.monotonic() + 10
