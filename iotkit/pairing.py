@@ -7,6 +7,7 @@ import secrets
 from typing import Any
 
 from . import discovery
+from .discovery import Found, met
 from .errors import DeviceError, DeviceNotFound, NotAllowed, ProtocolError, WrongCertificate
 from .links import WEB_TIMEOUT, tokens
 from .links.http import HttpClient
@@ -45,6 +46,8 @@ def pair(target: str, code: str) -> None:
     tokens.keep(given["id"], given["token"], certificate)
     if certificate and not identity:
         tokens.keep(url, given["token"], certificate)
+    if identity:
+        met.remember(Found(target, target, url, identity))
 
 
 def find(target: str) -> tuple[str, str]:

@@ -90,6 +90,7 @@ def find(name: str, timeout: float = FIND_TIMEOUT) -> Device:
 
 def _named(name: str, patience: float, timeout: float | None) -> Device:
     from . import discovery
+    from .discovery import met
 
     lost = _lost_as(name)
     found = discovery.wait_for(name, 0.0 if lost else patience)
@@ -101,7 +102,10 @@ def _named(name: str, patience: float, timeout: float | None) -> Device:
         raise DeviceNotFound(
             f"no device named {name!r} on the network{did_you_mean(name, names)} ({there})"
         )
-    return _found(found, timeout, name)
+    met.check(found, discovery.known())
+    device = _found(found, timeout, name)
+    met.remember(found)
+    return device
 
 
 def _found(found: Any, timeout: float | None, name: str = "") -> Device:

@@ -38,6 +38,8 @@ TOOLS = (
     Tool("/usr/include/simavr", "libsimavr-dev", marker="firmware"),
     Tool("/usr/include/libelf.h", "libelf-dev", marker="firmware"),
     Tool("g++", "g++", marker="firmware"),
+    Tool("ip", "iproute2", marker="hosts"),
+    Tool("nsenter", "util-linux", marker="hosts"),
 )
 
 

@@ -12,6 +12,7 @@ import click
 from .. import __version__
 from ..errors import IotkitError
 from .common import complain
+from .forget import forget
 from .lab import lab
 from .name import name
 from .pair import pair
@@ -50,7 +51,21 @@ def _iotkit() -> None:
     """
 
 
-for _command in (lab, devices, info, get, set_, call, watch, shell, serve, pair, name, simulate):
+for _command in (
+    lab,
+    devices,
+    info,
+    get,
+    set_,
+    call,
+    watch,
+    shell,
+    serve,
+    pair,
+    forget,
+    name,
+    simulate,
+):
     _iotkit.add_command(_command)
 
 

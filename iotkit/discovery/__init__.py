@@ -7,6 +7,7 @@ those network interfaces.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,6 +16,7 @@ from .browsing import Subscription, stop, the_browser
 from .found import Found, python_name, reachable
 from .network import interfaces
 
+CONNECTED_AT_ONCE = 128  # so that 500 at which nobody answers take two seconds
 LISTEN = 2.0  # seconds: an answer just given to another may be held back for one (RFC 6762, 6)
 
 __all__ = [
@@ -43,7 +45,7 @@ def discover(timeout: float = LISTEN) -> list[Found]:
     found = the_browser().wait_for_all(timeout)
     if not found:
         return []
-    with ThreadPoolExecutor(min(len(found), 32)) as pool:
+    with ThreadPoolExecutor(min(len(found), CONNECTED_AT_ONCE)) as pool:
         return [one for one, well in zip(found, pool.map(reachable, found), strict=True) if well]
 
 
@@ -51,9 +53,12 @@ def wait_for(name: str, timeout: float) -> Found | None:
     """Return the device of that name as soon as it is found; None after `timeout` seconds.
 
     `name` is its name in Python or the one it is announced under. One that no longer accepts
-    a connection does not count: its announcement outlives a killed server.
+    a connection does not count: its announcement outlives a killed server. It is asked for by its
+    name, too, so that it is found among however many others.
     """
-    return the_browser().wait_for(
+    browser = the_browser()
+    browser.want(list(dict.fromkeys([name, re.sub(r"_(\d+)$", r"-\1", name)])))
+    return browser.wait_for(
         lambda found: next(
             (one for one in found if name in (one.name, one.instance) and reachable(one)), None
         ),

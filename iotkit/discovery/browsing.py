@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from zeroconf import (  # type: ignore[attr-defined] # all are there for its users
     DNSQuestionType,
@@ -24,7 +25,10 @@ from .naming import SERVICE_TYPE
 from .network import Network, interfaces
 
 MAX_FOUND = 500  # devices kept: more is no class, it is an attack
-RESOLVERS = 8  # names looked up at once; a responder drops queries that come in a flood
+MAX_WANTED = 100  # names kept beside them, of devices that this process has asked for
+# Names asked about at once, beside those asked for, and names that wait for that: a responder drops
+# queries that come in a flood.
+MAX_ASKED, MAX_WAITING = 50, 500
 RESOLVE_TIMEOUT_MS, RESOLVE_TRIES = 1000, 3
 
 _log = logging.getLogger(__name__)
@@ -38,11 +42,17 @@ class Browser(ServiceListener):
         self._began = time.monotonic()
         self._infos: dict[str, ServiceInfo] = {}
         self._watchers: list[Callable[[list[Found]], None]] = []
+        self._wanted: dict[str, None] = {}  # names, in small letters, the newest last
         self._again: set[str] = set()  # what is known of their addresses may be out of date
+        self._asking = asyncio.Semaphore(MAX_ASKED)
+        self._waiting = 0
         self._changes = 0
         self._changed = threading.Condition()
         self._telling = threading.Lock()  # so that nobody hears old news after new
-        self._pool = ThreadPoolExecutor(RESOLVERS, "iotkit mdns")
+        self._due = False  # that the watchers are told
+        self._teller = ThreadPoolExecutor(1, "iotkit mdns")
+        self._resolving: set[Future[None]] = set()
+        self._closed = False
         # QM: with several responders on one machine, QU answers come seconds later.
         self._service_browser = ServiceBrowser(
             self._network.zeroconf, SERVICE_TYPE, self, question_type=DNSQuestionType.QM
@@ -51,7 +61,12 @@ class Browser(ServiceListener):
     def close(self) -> None:
         """Listen no more."""
         self._service_browser.cancel()
-        self._pool.shutdown(cancel_futures=True)
+        with self._changed:
+            self._closed = True
+            resolving = list(self._resolving)
+        for one in resolving:
+            one.cancel()
+        self._teller.shutdown(cancel_futures=True)
         self._network.release()
 
     def found(self) -> list[Found]:
@@ -91,8 +106,22 @@ class Browser(ServiceListener):
             if callback in self._watchers:
                 self._watchers.remove(callback)
 
+    def want(self, instances: list[str]) -> None:
+        """Find the services of these names, however many others there are."""
+        names = [f"{instance}.{SERVICE_TYPE}" for instance in instances]
+        with self._changed:
+            for name in names:
+                self._wanted.pop(name.lower(), None)
+                self._wanted[name.lower()] = None
+            for name in list(self._wanted)[:-MAX_WANTED]:
+                del self._wanted[name]
+            names = [name for name in names if name not in self._infos]
+        for name in names:
+            self._submit(name)
+
     def look_again(self, instance: str) -> None:
         """Find out anew where the service of that name is: nobody listens where it was."""
+        self.want([instance])
         with self._changed:
             names = [name for name in self._infos if instance_of(name) == instance]
             names = [name for name in names if name not in self._again]
@@ -104,7 +133,7 @@ class Browser(ServiceListener):
 
     def add_service(self, zc: Zeroconf, type_: str, name: str) -> None:  # noqa: ARG002
         """Look up a service that has appeared."""
-        if len(self._infos) < MAX_FOUND:
+        if self._has_room_for(name):
             self._submit(name)
 
     def update_service(self, zc: Zeroconf, type_: str, name: str) -> None:  # noqa: ARG002
@@ -118,48 +147,69 @@ class Browser(ServiceListener):
             gone = self._infos.pop(name, None)
             self._note_change()
         if gone:
-            self._submit(None)
+            self._tell_soon()
 
-    def _submit(self, name: str | None) -> None:
-        try:
-            self._pool.submit(self._resolve, name)
-        except RuntimeError:
-            pass  # closed meanwhile
+    def _has_room_for(self, name: str) -> bool:
+        return len(self._infos) < MAX_FOUND or name in self._infos or name.lower() in self._wanted
 
-    def _resolve(self, name: str | None) -> None:
+    def _submit(self, name: str) -> None:
+        with self._changed:
+            if self._closed:
+                return
+            resolving = self._network.run(self._resolve(name))
+            self._resolving.add(resolving)
+        resolving.add_done_callback(self._resolving.discard)
+
+    async def _resolve(self, name: str) -> None:
         """Find out where the service is, and tell of the change."""
         try:
-            if name is not None and not self._resolved(name):
-                return
+            info = await self._looked_up(name)
+            if info is not None:
+                named([info])  # what can't be understood fails here
         except Exception as error:  # a name made to break the parser, say
             _log.warning("a service on the network can't be looked up: %r", error)
             return
         finally:
-            self._again.discard(name or "")
-        self._tell()
-
-    def _resolved(self, name: str) -> bool:
-        info = ServiceInfo(SERVICE_TYPE, name)
-        zeroconf = self._network.zeroconf
-        if name in self._again:
-            self._network.run(_forget(zeroconf, name)).result()
-        for _ in range(RESOLVE_TRIES):
-            if info.load_from_cache(zeroconf) or info.request(zeroconf, RESOLVE_TIMEOUT_MS):
-                break
-        if not info.parsed_addresses(IPVersion.V4Only) or not info.port:
-            return False
+            self._again.discard(name)
+        if info is None:
+            return
         with self._changed:
-            if len(self._infos) < MAX_FOUND or name in self._infos:
-                self._infos[name] = info
-                self._note_change()
-        return True
+            if not self._has_room_for(name):
+                return
+            self._infos[info.name] = info
+            self._note_change()
+        self._tell_soon()
+
+    async def _looked_up(self, name: str) -> ServiceInfo | None:
+        info, zeroconf = ServiceInfo(SERVICE_TYPE, name), self._network.zeroconf
+        if name in self._again:
+            _forget(zeroconf, name)
+        if not info.load_from_cache(zeroconf):
+            if name.lower() in self._wanted or name in self._infos:
+                await _ask(zeroconf, info)
+            elif self._waiting < MAX_WAITING:
+                self._waiting += 1
+                try:
+                    async with self._asking:
+                        await _ask(zeroconf, info)
+                finally:
+                    self._waiting -= 1
+        return info if info.parsed_addresses(IPVersion.V4Only) and info.port else None
 
     def _note_change(self) -> None:
         self._changes += 1
         self._changed.notify_all()
 
+    def _tell_soon(self) -> None:
+        """Have the watchers told, once for all that changes until then."""
+        with self._changed:
+            if not self._due and not self._closed:
+                self._due = True
+                self._teller.submit(self._tell)
+
     def _tell(self) -> None:
         with self._telling:
+            self._due = False
             found = self.found()
             for watcher in self._watchers:
                 try:
@@ -168,7 +218,13 @@ class Browser(ServiceListener):
                     _log.exception("a watcher of the network failed")
 
 
-async def _forget(zeroconf: Zeroconf, name: str) -> None:
+async def _ask(zeroconf: Zeroconf, info: ServiceInfo) -> None:
+    for _ in range(RESOLVE_TRIES):
+        if await info.async_request(zeroconf, RESOLVE_TIMEOUT_MS):
+            break
+
+
+def _forget(zeroconf: Zeroconf, name: str) -> None:
     """Have the service's address asked for on the network, although one is known.
 
     Where a service says goodbye and is back at once on another port, both may be known.

@@ -16,6 +16,7 @@ from ..errors import BadTarget, BadType, DeviceDisconnected, PortBusy
 from ..links import Link, certificates, tokens
 from ..links.local import LocalLink
 from ..links.trust import is_loopback
+from ..transports.tcp import end_when_out_of_reach
 from ..types import shown
 from . import loop
 from .gate import Gate, own_names
@@ -31,14 +32,7 @@ MAX_HEADERS = 8 * 1024  # bytes; tornado hangs up on more
 IDLE_TIME = 30.0  # seconds that a connection may wait for its next request, or a part of its head
 BODY_TIME = 10.0  # seconds that a request's body may take
 BACKLOG = 128  # connections that may wait to be accepted
-# Options of every connection, where the system has them: a client that was switched off is noticed
-# in half a minute (15 s + 3 times 5 s), or in 30,000 ms where something is on the way to it.
-_WATCHFUL = {
-    "TCP_KEEPIDLE": 15,
-    "TCP_KEEPINTVL": 5,
-    "TCP_KEEPCNT": 3,
-    "TCP_USER_TIMEOUT": 30_000,
-}
+OUT_OF_REACH = 30  # seconds until a client that was switched off, or cut off, counts as gone
 _EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - recognised here, never the default
 
 _open: set[Service] = set()
@@ -257,10 +251,7 @@ def _listening(port: int, host: str) -> socket.socket:
             ) from error
         raise BadTarget(f"there is no listening at {host}, port {port} ({error})") from error
     listening.setblocking(False)  # as tornado wants it
-    for option, amount in _WATCHFUL.items():
-        if (number := getattr(socket, option, None)) is not None:
-            listening.setsockopt(socket.IPPROTO_TCP, number, amount)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    end_when_out_of_reach(listening, OUT_OF_REACH)
     return listening
 
 

@@ -15,6 +15,24 @@ Socket: TypeAlias = "socket.socket | TlsSocket"
 
 CONNECT_TIMEOUT = 5.0  # seconds
 PATIENCE = 2.0  # seconds that the other end may leave what is sent unread
+OUT_OF_REACH = 10  # seconds until another end that was switched off, or cut off, counts as gone
+
+
+def end_when_out_of_reach(sock: Socket, seconds: int) -> None:
+    """Have the system end the connection when the other end can't be reached for `seconds`.
+
+    Where it has options for that. A listening socket hands them on to what it accepts.
+    """
+    options = {
+        "TCP_KEEPIDLE": seconds // 2,
+        "TCP_KEEPINTVL": seconds // 6,
+        "TCP_KEEPCNT": 3,
+        "TCP_USER_TIMEOUT": seconds * 1000,  # where something is on the way there
+    }
+    for option, amount in options.items():
+        if (number := getattr(socket, option, None)) is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, number, amount)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
 
 class Tcp(Transport):
@@ -31,6 +49,7 @@ class Tcp(Transport):
         self._socket: Socket = sock
         self._writer: Socket = sock.dup()  # with a time-out of its own
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        end_when_out_of_reach(sock, OUT_OF_REACH)
         sock.settimeout(TICK)
         self._writer.settimeout(patience)
 

@@ -20,7 +20,6 @@ BUILTINS = {
     "DeviceDisconnected": ConnectionError,
     "DeviceReset": ConnectionError,
     "DeviceStopped": RuntimeError,
-    "DeviceClaimed": PermissionError,
     "DeviceNotFound": LookupError,
     "NotOnNetwork": ImportError,
     "PortBusy": PermissionError,

@@ -9,15 +9,7 @@ import pytest
 import iotkit
 
 PUBLIC = [
-    *(
-        "BadTarget",
-        "BadType",
-        "BadValue",
-        "Device",
-        "DeviceClaimed",
-        "DeviceDisconnected",
-        "DeviceError",
-    ),
+    *("BadTarget", "BadType", "BadValue", "Device", "DeviceDisconnected", "DeviceError"),
     "DeviceLost",
     *(
         "DeviceNotFound",

@@ -1,0 +1,76 @@
+"""What a stranger may say by mDNS: services with names made to break something, by the thousand."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from collections.abc import Sequence
+
+from iotkit import discovery
+
+TYPE = b"\x06_iotoy\x04_tcp\x05local\x00"
+GROUP = ("224.0.0.251", 5353)
+PTR, TXT, SRV, A = 12, 16, 33, 1
+IN_A_PACKET = 5  # services: a packet is at most 1,500 bytes
+PATIENCE = 10.0
+
+NAMES = [
+    b"\x00\x01\x1b[31mred\x07",
+    b"<img src=x onerror=alert(1)>",
+    b"$\\href{javascript:alert(1)}{x}$",
+    b"a.b\\.c",
+    b"\xff\xfe\xc0\x80",
+    b"../../etc/passwd",
+    b"__class__",
+    b"x" * 63,
+    "\u202egnp.tobor".encode(),
+]
+TEXTS = [
+    b"",
+    b"\xffid=short",
+    b"\x03id=",
+    b"\x00" * 200,
+    b"\x06id=\xff\xfe\x00",
+    b"\xf0id=" + b"y" * 239,
+]
+
+
+def service(name: bytes, text: bytes = b"", port: int = 9, *, whole: bool = True) -> bytes:
+    """Return the records of a service at this address; without `whole`, its name alone."""
+    full = bytes([len(name)]) + name + TYPE
+    host = b"\x07nowhere\x05local\x00"
+    records = _record(TYPE, PTR, full)
+    if whole:
+        records += _record(full, SRV, struct.pack(">HHH", 0, 0, port) + host)
+        records += _record(full, TXT, text) + _record(host, A, socket.inet_aton("127.0.0.1"))
+    return records
+
+
+def send(address: str, services: Sequence[bytes]) -> None:
+    """Announce these services on the network of `address`."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(address))
+        for begin in range(0, len(services), IN_A_PACKET):
+            some = services[begin : begin + IN_A_PACKET]
+            count = sum(4 if len(one) > 100 else 1 for one in some)
+            sock.sendto(struct.pack(">6H", 0, 0x8400, 0, count, 0, 0) + b"".join(some), GROUP)
+
+
+def flood(address: str, number: int, *, whole: bool) -> int:
+    """Announce so many services, as fast as they are heard; return how many are known then."""
+    known, changed = 0, threading.Event()
+    subscription = discovery.watch(lambda found: changed.set())
+    for begin in range(0, number, 50):
+        names = [b"flood-%d" % one for one in range(begin, begin + 50)]
+        changed.clear()
+        send(address, [service(name, b"\x04id=x", whole=whole) for name in names])
+        if whole and known < discovery.browsing.MAX_FOUND:
+            assert changed.wait(PATIENCE)
+        known = len(discovery.known())
+    subscription.close()
+    return known
+
+
+def _record(name: bytes, kind: int, data: bytes) -> bytes:
+    return name + struct.pack(">HHIH", kind, 1, 4500, len(data)) + data
