@@ -24,7 +24,7 @@ MAX_ARGS = 16  # of a function: more don't fit into a line, nor into a person's 
 
 # Built-in commands of both dialects: no attribute or function may bear one's name.
 V1_BUILTINS = ("ping", "devinfo", "funcs", "attrs", "set", "get", "help")
-V2_BUILTINS = ("describe", "watch", "rename")
+V2_BUILTINS = ("describe", "watch", "rename", "claim")
 BUILTINS = frozenset(V1_BUILTINS + V2_BUILTINS)
 
 # What the field sends is wider than the protocol's own [a-z][a-z0-9_]*.

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from . import opened
+from .claiming import Claim
 from .commands import all_names, begin_call, begin_set, signature, unknown, wait
 from .description import Attribute, Function
 from .errors import BadType, ReadOnly, UnknownName
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from .aio import AsyncDevice
 
 # A device's own name goes before these: lamps have an "on".
-GIVES_WAY = frozenset({"on", "on_state", "state"})
+GIVES_WAY = frozenset({"claimed_by", "on", "on_state", "state"})
 
 
 _watching = threading.Lock()  # a set can't be read while it grows
@@ -120,6 +121,25 @@ class Device(metaclass=_DeviceClass):
         call(watch, callback)
         return watch
 
+    def claim(self, seconds: float | None = None, *, who: str = "", take: bool = False) -> Claim:
+        """Have the device for this program alone: others can watch and stop it, not drive it.
+
+            with robot.claim():
+                …
+
+        It ends with the `with`, with `release()` of what this returns, after so many `seconds` if
+        given, or when the program ends or is cut off from the device for more than a few seconds;
+        then the device stops if it can. `who` is what others are told, by default the user and
+        the computer. To `take` a device that somebody else has claimed is for teachers. Raises
+        DeviceClaimed where somebody else has it, NotAllowed, BadValue, and what setting does.
+        """
+        return Claim(self._link, seconds, who, take=take)
+
+    @property
+    def claimed_by(self) -> str:
+        """Who has claimed the device, this program included; empty where nobody has."""
+        return self._link.wheel.claimed_by
+
     @property
     def aio(self) -> AsyncDevice:
         """The same to be awaited: `await robot.aio.get("speed")`, `await robot.aio.forward()`."""
@@ -154,7 +174,7 @@ class Device(metaclass=_DeviceClass):
         return printable(f"<{known.id} on {self._link.target}, {state}: {names}>")
 
     def __dir__(self) -> list[str]:
-        own = ["aio", "close", "devinfo", "on", "on_state", "state", "watch"]
+        own = ["aio", "claim", "claimed_by", "close", "devinfo", "on", "on_state", "state", "watch"]
         return list(dict.fromkeys([*own, *filter(_fits, all_names(self._link))]))
 
     def __getitem__(self, name: str) -> Any:

@@ -88,6 +88,14 @@ class SomeFailed(IotkitError, RuntimeError):
     """Not all devices of a group did what they were told; the rest did."""
 
 
+class DeviceClaimed(IotkitError, PermissionError):
+    """Somebody else, `who`, has claimed the device; what was wanted of it was not sent."""
+
+    def __init__(self, message: str, who: str = "") -> None:
+        super().__init__(message)
+        self.who = who
+
+
 class DeviceNotFound(IotkitError, LookupError):
     """No device of that name, or none at all."""
 

@@ -12,15 +12,18 @@ from typing import Any
 from .errors import (
     BadType,
     BadValue,
+    DeviceClaimed,
     DeviceDisconnected,
     DeviceError,
     DeviceTimeout,
     IotkitError,
+    NotAllowed,
     OutOfRange,
     ReadOnly,
 )
 from .links import HALT, Change, Driver, Following, Link
-from .protocol import Call, DeviceEnd, Get, Rename, Request, Set, Watch
+from .links.claims import called
+from .protocol import Call, Claim, DeviceEnd, Get, Rename, Request, Set, Watch
 from .transports import TICK, Transport
 
 MAX_PENDING = 100  # requests without an answer; a host has 36 tags, and may have given some up
@@ -32,24 +35,26 @@ _REFUSALS: tuple[tuple[type[Exception], int, str], ...] = (
     (BadValue, 400, "Bad Value"),
     (BadType, 400, "Fail"),
     (ReadOnly, 405, "Read only"),
+    (NotAllowed, 403, "Not allowed"),
     (DeviceTimeout, 504, "No answer"),
     (DeviceDisconnected, 503, "Device gone"),
 )
 
 
-def offer(link: Link, transport: Transport, *, version: int = 2) -> None:
+def offer(link: Link, transport: Transport, *, version: int = 2, may_take: bool = False) -> None:
     """Be the device that `link` reaches, to the host at the other end of `transport`.
 
     Returns when that is closed; neither is closed by this. A device may be offered on several
-    transports at once, each in a thread of its own. `version` 1 is what original boards speak.
+    transports at once, each in a thread of its own. `version` 1 is what original boards speak. A
+    host that `may_take` can claim the device although another one has.
     """
-    _Offer(link, transport, version).run()
+    _Offer(link, transport, version, Driver(may_take=may_take)).run()
 
 
 class _Offer:
     """A conversation with one host: its requests become the link's, and futures the answers."""
 
-    def __init__(self, link: Link, transport: Transport, version: int) -> None:
+    def __init__(self, link: Link, transport: Transport, version: int, driver: Driver) -> None:
         self._link, self._transport = link, transport
         self._end = DeviceEnd(link.description, version)
         self._lock = threading.RLock()  # a future that is done already answers at once
@@ -61,16 +66,18 @@ class _Offer:
         self._following: dict[str, Following] = {}
         self._wanted: dict[str, Watch] = {}  # by attribute; what an earlier one tells is late
         self._over = False
-        self._driver = Driver()
+        self._driver = driver
         self._fed = 0  # good commands that the link was told of
 
     def run(self) -> None:
         """Answer until the transport is closed."""
         known = self._link.description
         events = [self._link.follow(name, self._raised) for name in known.events]
+        unwatch = self._link.wheel.watch(self._claimed)
         try:
             with self._lock:
                 self._end.start()
+                self._end.claimed(self._link.wheel.claimed_by)
                 self._send()
             while not self._deaf:
                 data = self._transport.read()
@@ -83,6 +90,7 @@ class _Offer:
         except DeviceDisconnected:
             wait(self._pending, GRACE)  # a pipe may still take the answers
         finally:
+            unwatch()
             self._link.wheel.leave(self._driver)
             with self._watching:
                 self._over = True
@@ -104,21 +112,33 @@ class _Offer:
         self._send()
 
     def _ask(self, request: Request) -> Future[Any]:
+        try:
+            return self._asked(request)
+        except DeviceClaimed as error:
+            refused: Future[Any] = Future()
+            refused.set_exception(error)
+            return refused
+
+    def _asked(self, request: Request) -> Future[Any]:
+        drive = self._link.wheel.drive
         match request:
             case Get(attribute=attribute):
                 return self._link.get(attribute.name)
             case Set(attribute=attribute, value=value):
-                return self._drive(lambda: self._link.set(attribute.name, value))
+                return drive(lambda: self._link.set(attribute.name, value), self._driver)
             case Call(function=function, args=()) if function.name == HALT:
                 return self._link.call(HALT, ())
             case Call(function=function, args=args):
-                return self._drive(lambda: self._link.call(function.name, args))
+                return drive(lambda: self._link.call(function.name, args), self._driver)
             case Rename(specifier=specifier):
+                self._link.wheel.check(self._driver)
                 return self._link.rename(specifier)
+            case Claim(milliseconds=0):
+                return self._link.release(self._driver)
+            case Claim(milliseconds=time, who=who, take=take):
+                name, seconds = called(who), time / 1000
+                return self._link.claim(name, seconds, take=take, holder=self._driver)
         raise AssertionError(request)
-
-    def _drive(self, begin: Callable[[], Future[Any]]) -> Future[Any]:
-        return self._link.wheel.drive(begin, self._driver)
 
     def _answers(self, request: Request) -> Callable[[Future[Any]], None]:
         def answer(future: Future[Any]) -> None:
@@ -183,6 +203,11 @@ class _Offer:
             self._end.raised(self._link.description.events[name], change)
             self._begin_if_heard()
 
+    def _claimed(self) -> None:
+        with self._lock:
+            self._end.claimed(self._link.wheel.claimed_by)
+            self._begin_if_heard()
+
     def _send(self) -> None:
         if self._end.good_commands != self._fed:
             self._fed = self._end.good_commands
@@ -192,6 +217,8 @@ class _Offer:
 
 
 def _refusal(error: BaseException) -> tuple[int, str, str]:
+    if isinstance(error, DeviceClaimed):
+        return 423, "Claimed", error.who
     for kind, status, message in _REFUSALS:
         if isinstance(error, kind):
             return status, message, str(error)

@@ -13,19 +13,18 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..description import Description
-from ..errors import DeviceError, DeviceStopped, IotkitError
+from ..errors import DeviceClaimed, DeviceError, DeviceStopped, IotkitError, NotAllowed
 from ..types import Value
 from .hold import Hold
 from .news import Change, Following, Heard, Newsroom, is_last
 from .states import State
-from .wheel import Driver, Wheel
+from .wheel import HALT, Driver, Wheel
 
 if TYPE_CHECKING:
     from ..transports.serial import UsbBoard
 
 Result = TypeVar("Result")
 
-HALT = "stop"  # the function that ends what a device does
 TIMEOUT = 2.0  # seconds for a get or a set: a long line at 9600 baud, and as much again
 CALL_TIMEOUT = 30.0  # seconds for a function: v1 firmware answers when the robot has arrived
 # Seconds, over the network. A server may itself ask its device three times, and should be the one
@@ -106,14 +105,68 @@ class Link(ABC):
     def drive(self, begin: Callable[[], Future[Result]]) -> Future[Result]:
         """Return what `begin` does, which is to give the device a program's command.
 
-        Raises DeviceStopped while programs may not: see Hold.
+        Raises DeviceStopped while programs may not (see Hold), DeviceClaimed while others drive.
         """
         return self.hold.drive(lambda: self.wheel.drive(begin))
 
     def steer(self, begin: Callable[[], Future[Result]]) -> Future[Result]:
-        """Return what `begin` does, which is to give the device a command by a person's hand."""
+        """Return what `begin` does, which is to give the device a command by a person's hand.
+
+        Raises DeviceClaimed while others drive.
+        """
         self.hold.driven = True
         return self.wheel.drive(begin)
+
+    def claim(
+        self, who: str, seconds: float, *, take: bool = False, holder: Driver | None = None
+    ) -> Future[None]:
+        """Let nobody drive for so many seconds but `holder`, or this process; or renew that.
+
+        Others are told that `who` has it, as far as this link leads. To `take` it from others is
+        for teachers; see Wheel.claim. The future's errors are that one's, and those of asking.
+        """
+        holder = holder or self.wheel.own
+        renews, done = self.wheel.is_held_by(holder), Future[None]()
+
+        def answered(asked: Future[None]) -> None:
+            error = asked.exception()
+            if renews and not isinstance(error, DeviceClaimed | NotAllowed):
+                error = None  # the device is away, and may come back
+            try:
+                if error is not None:
+                    raise error
+                self.wheel.claim(holder, who, seconds, take=take)
+            except Exception as raised:
+                self.wheel.release(holder)
+                done.set_exception(raised)
+            else:
+                done.set_result(None)
+
+        done.set_running_or_notify_cancel()
+        try:
+            self.wheel.check_claim(holder, take=take)
+        except IotkitError as error:
+            done.set_exception(error)
+        else:
+            self._claim_beyond(who, seconds, take=take).add_done_callback(answered)
+        return done
+
+    def release(self, holder: Driver | None = None) -> Future[None]:
+        """Let others drive again, if `holder`, or this process, has claimed the device."""
+        holder = holder or self.wheel.own
+        if not self.wheel.is_held_by(holder):
+            return _done()
+        self.wheel.release(holder)
+        return self._claim_beyond("", 0.0, take=False)
+
+    @property
+    def claimed_beyond(self) -> str:
+        """Who has claimed the device where this leads to; empty where nobody has."""
+        return ""
+
+    def _claim_beyond(self, who: str, seconds: float, *, take: bool) -> Future[None]:  # noqa: ARG002
+        """Claim the device there; done at once where it leads to nobody else's."""
+        return _done()
 
     @property
     def can_halt(self) -> bool:
@@ -189,6 +242,12 @@ class Link(ABC):
     @abstractmethod
     def close(self) -> None:
         """Let go of the device; what is unanswered ends with DeviceDisconnected."""
+
+
+def _done() -> Future[None]:
+    done: Future[None] = Future()
+    done.set_result(None)
+    return done
 
 
 class LosableLink(Link):

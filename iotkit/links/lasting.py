@@ -125,6 +125,14 @@ class LastingLink(LosableLink):
         link.rename(specifier).add_done_callback(done)
         return renamed
 
+    @property
+    def claimed_beyond(self) -> str:
+        """Who has claimed the device; see Link.claimed_beyond."""
+        return self._link.claimed_beyond
+
+    def _claim_beyond(self, who: str, seconds: float, *, take: bool) -> Future[None]:
+        return self._link._claim_beyond(who, seconds, take=take)
+
     def feed(self) -> None:
         """Let the device know that who drives it is there; see Driven.feed."""
         self._link.feed()
@@ -180,6 +188,7 @@ class LastingLink(LosableLink):
         with self._turn:
             if not self.newsroom.states.become("lost", str(lost)):
                 return
+            self.wheel.changed()
             self.newsroom.lose(lost)
             thread = f"iotkit reconnect {name}"
             self._thread = threading.Thread(
@@ -237,6 +246,7 @@ class LastingLink(LosableLink):
         """Go on with `link`."""
         link.report_to(self.newsroom)
         link.wheel = self.wheel
+        self.wheel.changed()  # it may be claimed by others now, or no more
         link.on_gone = lambda _: self._lose(link)
         with self._lock:
             over = self._closing.is_set()
@@ -293,6 +303,9 @@ class _Away(LosableLink):
         return self._refuse()
 
     def rename(self, specifier: str) -> Future[None]:  # noqa: ARG002
+        return self._refuse()
+
+    def _claim_beyond(self, who: str, seconds: float, *, take: bool) -> Future[None]:  # noqa: ARG002
         return self._refuse()
 
     @property

@@ -16,14 +16,16 @@ from ..errors import (
     DeviceStopped,
     DeviceTimeout,
     IotkitError,
+    NotAllowed,
     OutOfRange,
     ProtocolError,
     ReadOnly,
 )
-from ..protocol import EVENT_NEWS, NO_NEWS, VALUE_NEWS, News, Reply
+from ..protocol import CLAIM_NEWS, EVENT_NEWS, NO_NEWS, VALUE_NEWS, News, Reply
 from ..transports import TICK, Transport
 from ..types import Type, Value, shown
 from . import CALL_TIMEOUT, HALT, TIMEOUT, Hold, LosableLink, Newsroom, Wheel
+from .claims import called, claimed
 from .greeting import greet
 from .introspection import introspect
 from .line import Line
@@ -65,6 +67,8 @@ class SerialLink(LosableLink):
         self._line = Line(transport)
         self.newsroom, self.hold = Newsroom(self), Hold()
         self.on_gone = self.newsroom.close
+        self._claimed_beyond, self._knows_claims = "", True
+        self._line.on_news = self._heard_of_claim
         try:
             self.description = introspect(self._line, greet(self._line, transport), timeout)
             if self.can_halt:
@@ -187,6 +191,29 @@ class SerialLink(LosableLink):
         return renamed
 
     @property
+    def claimed_beyond(self) -> str:
+        """Who has claimed the device; see Link.claimed_beyond."""
+        return self._claimed_beyond
+
+    def _claim_beyond(self, who: str, seconds: float, *, take: bool) -> Future[None]:
+        """Claim the device from who offers it; a board itself knows of no claims."""
+        command = f"claim {'take ' * take}{round(1000 * seconds)} {who}".rstrip()
+
+        def decode(reply: Reply) -> None:
+            self._knows_claims = reply.status != 404
+            if self._knows_claims:
+                self._data(reply, "to be claimed")
+            if not seconds:
+                self._claimed_beyond = ""  # ahead of the news of it
+
+        if self._line.framed and self._knows_claims:
+            try:
+                return self._line.ask(command, decode, timeout=self._timeout, tries=TRIES)
+            except BadValue:  # the line is longer than a board takes
+                self._knows_claims = False
+        return super()._claim_beyond(who, seconds, take=take)
+
+    @property
     def closed(self) -> bool:
         """Whether it is over."""
         return self._line.closed
@@ -265,8 +292,16 @@ class SerialLink(LosableLink):
         self._poller.close()
         self.on_gone(reason)
 
+    def _heard_of_claim(self, news: News) -> None:
+        """Take in who has claimed the device; before it is known what else it may tell of."""
+        if news.status == CLAIM_NEWS:
+            self._claimed_beyond = called(news.data) if news.data else ""
+            if hasattr(self, "wheel"):
+                self.wheel.changed()
+
     def _heard(self, news: News) -> None:
         """Take in what the device has said unasked; what makes no sense is dropped."""
+        self._heard_of_claim(news)
         name, data = news.message, news.data
         known = self.description
         try:
@@ -293,6 +328,8 @@ class SerialLink(LosableLink):
             return reply.data
         reason = reply.message if reply.data in ("", "-") else f"{reply.message}: {reply.data}"
         words = f"{self.description.id} refused {wish}: {reason} ({reply.status})"
+        if (reply.status, reply.message) == (423, "Claimed"):
+            raise claimed(self.description.name, called(reply.data))
         raise _refusal(reply, words) if self._line.framed else DeviceError(words, reply.status)
 
     def _value(self, what: str, type_: Type, data: str) -> Value:
@@ -323,6 +360,8 @@ def _refusal(reply: Reply, words: str) -> IotkitError:
         return OutOfRange(words, reply.data)
     if reply.status == 405:
         return ReadOnly(words)
+    if (reply.status, reply.message) == (403, "Not allowed"):
+        return NotAllowed(words)
     if (reply.status, reply.message) == (400, "Bad Value"):
         return BadValue(words)
     return DeviceError(words, reply.status)

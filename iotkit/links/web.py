@@ -110,6 +110,12 @@ class WebLink(LosableLink):
         waits = self._call_timeout
         return self._submit(self._halts, self._run, HALT, request, self._halted[0], waits)
 
+    def _claim_beyond(self, who: str, seconds: float, *, take: bool) -> Future[None]:  # noqa: ARG002
+        refused: Future[None] = Future()
+        name = self.description.name
+        refused.set_exception(DeviceError(f"the server of {name} knows no claims", 404))
+        return refused
+
     @property
     def closed(self) -> bool:
         """Whether it is over."""

@@ -25,13 +25,14 @@ docs/serial-protocol.md.
 """
 
 from .describing import described, fingerprint
-from .device_end import Call, DeviceEnd, Get, Rename, Request, Set, Watch
+from .device_end import Call, Claim, DeviceEnd, Get, Rename, Request, Set, Watch
 from .host_end import Banner, Damaged, Garbage, HostEnd, News, Reply, dialect
-from .lines import EVENT_NEWS, MAX_LINE, NO_NEWS, VALUE_NEWS
+from .lines import CLAIM_NEWS, EVENT_NEWS, MAX_LINE, NO_NEWS, VALUE_NEWS
 
 RATES = (115200, 19200)  # bits a second: what boards speak, ours and original ones
 
 __all__ = [
+    "CLAIM_NEWS",
     "EVENT_NEWS",
     "MAX_LINE",
     "NO_NEWS",
@@ -39,6 +40,7 @@ __all__ = [
     "VALUE_NEWS",
     "Banner",
     "Call",
+    "Claim",
     "Damaged",
     "DeviceEnd",
     "Garbage",

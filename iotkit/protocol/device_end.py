@@ -18,10 +18,11 @@ from ..errors import BadType, IotkitError, OutOfRange, ReadOnly
 from ..types import Type, Value
 from .describing import describe, fingerprint
 from .frames import NEWS_TAG, frame, is_frame, lost_its_head, unframe
-from .lines import EVENT_NEWS, MAX_LINE, NO_NEWS, VALUE_NEWS, Lines, text
+from .lines import CLAIM_NEWS, EVENT_NEWS, MAX_LINE, NO_NEWS, VALUE_NEWS, Lines, text
 
 LONGEST_LINE = 4096  # bytes that a device in Python says it takes
 LONGEST_WATCH = 65535  # ms between two news of an attribute
+LONGEST_CLAIM = 24 * 3600 * 1000  # ms
 CANCEL = b"\x18"
 
 _BREAKS = re.compile(r"[\n\r\x00]")
@@ -36,6 +37,7 @@ _HELP = {
     "help": "help -> helptext:str - try 'help help', 'funcs' and 'attrs'",
     "describe": "describe -> - All attributes and functions, with their help",
     "watch": "watch name:str ms:int -> - Tell news of an attribute, at most one each ms; 0 ends it",
+    "claim": "claim ms:int who:str -> - Let nobody else drive for so long; 0 ends it",
     "rename": "rename specifier:str -> - Which one of its class this is; none to clear it",
 }
 
@@ -78,6 +80,18 @@ class Rename(Request):
 
 
 @dataclass(frozen=True, slots=True)
+class Claim(Request):
+    """The host claims the device for `milliseconds`, 0 to end that; and may `take` it from others.
+
+    `who` is what it says to be.
+    """
+
+    milliseconds: int
+    who: str
+    take: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Watch(Request):
     """The host wants the news of `attribute`, at most one each `milliseconds`; 0 ends it.
 
@@ -109,6 +123,7 @@ class DeviceEnd:
         self._forgotten: deque[Watch] = deque()  # what a host before this one wanted
         self._framed = False  # a good frame has come
         self._listens = False  # the host knows of news
+        self._claimed_by = ""
         self._out = bytearray()
 
     def start(self) -> None:
@@ -170,6 +185,12 @@ class DeviceEnd:
             data = event.value.type.format(value) if carried else "-"  # type: ignore[union-attr,arg-type]
             self._unasked(EVENT_NEWS, event.name, data)
 
+    def claimed(self, who: str) -> None:
+        """Tell who has claimed the device; an empty text where nobody has."""
+        before, self._claimed_by = self._claimed_by, who
+        if self._listens and who != before:
+            self._unasked(CLAIM_NEWS, "claim", who)
+
     def data_to_send(self) -> bytes:
         """Return, once, what is to be sent to the host."""
         data = bytes(self._out)
@@ -198,7 +219,8 @@ class DeviceEnd:
             found = unframe(line)
             if found is None or found[0] == NEWS_TAG:
                 return self._refuse_damaged()
-            self._framed = self._listens = True
+            self._framed = True
+            self._listen()
             tag, line = found
         elif self._framed and lost_its_head(line):
             return self._refuse_damaged()
@@ -227,6 +249,8 @@ class DeviceEnd:
             self._describe(tag)
         elif command == "rename" and self._version >= 2:
             return self._rename(rest, tag)
+        elif command == "claim" and self._version >= 2:
+            return _claim(rest, tag)
         elif command == "watch" and self._version >= 2:
             return self._watch(rest, tag)
         elif command in V1_BUILTINS:
@@ -244,6 +268,12 @@ class DeviceEnd:
         self._framed = self._listens = False
         self._forgotten += (Watch(attribute, 0) for attribute in self._watched.values())
         self._watched.clear()
+
+    def _listen(self) -> None:
+        """Tell news from now on: the host knows of such things."""
+        listened, self._listens = self._listens, True
+        if self._claimed_by and not listened:
+            self._unasked(CLAIM_NEWS, "claim", self._claimed_by)
 
     def _ready(self) -> tuple[str, str]:
         known = self.description
@@ -320,7 +350,7 @@ class DeviceEnd:
             raise _refusal(error) from None
         if not 0 <= milliseconds <= LONGEST_WATCH:
             raise _Refused(416, "Out of range", f"0..{LONGEST_WATCH}")
-        self._listens = True
+        self._listen()
         self._watched.pop(name, None)
         if milliseconds:
             self._watched[name] = attribute
@@ -341,6 +371,18 @@ class DeviceEnd:
             raise _Refused(400, "Fail", function.signature) from None
         except IotkitError as error:
             raise _refusal(error) from None
+
+
+def _claim(rest: str, tag: str | None) -> Claim:
+    take = rest.startswith("take ")
+    time, _, who = rest.removeprefix("take ").partition(" ")
+    try:
+        milliseconds = int(Type.INT.parse(time))
+    except IotkitError as error:
+        raise _refusal(error) from None
+    if not 0 <= milliseconds <= LONGEST_CLAIM:
+        raise _Refused(416, "Out of range", f"0..{LONGEST_CLAIM}")
+    return Claim(milliseconds, who, take, tag=tag)
 
 
 class _Refused(Exception):

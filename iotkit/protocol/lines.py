@@ -8,8 +8,8 @@ from collections.abc import Iterator
 MAX_LINE = 64 * 1024  # bytes: 500 names of the greatest length fit into `funcs`
 
 # The status of lines that a device sends unasked: an attribute's value, an event, and why the value
-# of an attribute is not known.
-VALUE_NEWS, EVENT_NEWS, NO_NEWS = 103, 104, 105
+# of an attribute is not known; and who has claimed the device.
+VALUE_NEWS, EVENT_NEWS, NO_NEWS, CLAIM_NEWS = 103, 104, 105, 106
 
 _log = logging.getLogger(__name__)
 

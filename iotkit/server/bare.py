@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from ..description import Attribute, Event, Function
@@ -72,7 +73,8 @@ async def switch(served: Served, request: Request, _: Any) -> Answer:
             {"Upgrade": PROTOCOL, "Connection": "Upgrade"},
         )
     served.channels.have_room()
-    return Switch(PROTOCOL, served.channels.open)
+    may_take = served.gate.may_take(request)
+    return Switch(PROTOCOL, partial(served.channels.open, may_take=may_take))
 
 
 def _stream(served: Served, request: Request, name: str, keep: int = 1) -> Answer:

@@ -37,15 +37,17 @@ class Channels:
         if len(self._open) >= MAX_CHANNELS:
             raise Refused(503, "TooManyClients", f"{MAX_CHANNELS} channels are open already")
 
-    def open(self, sock: Socket, begun: bytes) -> None:
-        """Offer the device on `sock`, on which `begun` has come already."""
+    def open(self, sock: Socket, begun: bytes, *, may_take: bool = False) -> None:
+        """Offer the device on `sock`, on which `begun` has come already; see offer."""
         try:
             channel = Channel(sock, begun)
         except OSError:
             sock.close()
             return  # the client has gone already
         name = f"iotkit server of {self._link.description.id}, {channel.name}"
-        thread = threading.Thread(target=self._serve, args=(channel,), name=name, daemon=True)
+        thread = threading.Thread(
+            target=self._serve, args=(channel, may_take), name=name, daemon=True
+        )
         with self._lock:
             if self._closed:
                 channel.close()
@@ -64,9 +66,9 @@ class Channels:
         for thread in left.values():
             thread.join(max(deadline - time.monotonic(), 0))
 
-    def _serve(self, channel: Channel) -> None:
+    def _serve(self, channel: Channel, may_take: bool) -> None:
         try:
-            offer(self._link, channel)
+            offer(self._link, channel, may_take=may_take)
         except Exception:
             _log.exception("the channel to %s failed", channel.name)
         finally:

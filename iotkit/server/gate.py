@@ -12,6 +12,7 @@ import time
 from urllib.parse import quote
 
 from ..links.tokens import PAIR_PATH
+from ..links.trust import is_loopback
 from .messages import Refused, Request
 
 UNLOCKED = frozenset({("POST", PAIR_PATH)})  # what is asked without a token: how to get one
@@ -54,6 +55,13 @@ class Gate:
         _check_browser(request, host)
         if self.token and (request.method, request.path) not in UNLOCKED:
             self._check_token(request)
+
+    def may_take(self, request: Request) -> bool:
+        """Whether who asks may claim a device that somebody else has claimed.
+
+        Where everybody is let in, that is who sits at this computer.
+        """
+        return not self.token and is_loopback(request.address)
 
     def _is_ours(self, host: str) -> bool:
         found = _HOST.fullmatch(host.lower())

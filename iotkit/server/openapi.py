@@ -9,7 +9,7 @@ from ..description import Argument, Attribute, Description, Function
 from ..links.representation import DEVINFO, DIRECTORY, EXCEPTION, FUNCTION, MEDIA_TYPE, NULL, VALUE
 from ..protocol import fingerprint
 from ..types import INT_MAX, INT_MIN, Limits, Type
-from . import bare, pairing, v1
+from . import bare, claims, pairing, v1
 from .gate import UNLOCKED
 from .news import EVENT_STREAM
 
@@ -162,12 +162,22 @@ def _in_a_value(schema: Schema) -> Schema:
     return {"anyOf": [schema, inside]}
 
 
+_CLAIM: Schema = {
+    "type": "object",
+    "properties": {
+        "who": _TEXT,
+        "seconds": {"type": "number", "exclusiveMinimum": 0, "maximum": claims.LONGEST},
+        "take": {"type": "boolean", "description": "from another one, for teachers"},
+    },
+}
+
 # By media type, and whether there has to be any.
 _TAKES: dict[Action, Callable[[Any], tuple[dict[str, Schema], bool]]] = {
     v1.write: lambda a: ({MEDIA_TYPE: _in_a_value(_given(a)), "text/plain": _given(a)}, True),
     v1.call: lambda f: ({MEDIA_TYPE: _in_a_value(_arguments(f))} | _as_text(f), bool(f.args)),
     bare.write: lambda a: ({MEDIA_TYPE: _given(a)}, True),
     bare.call: lambda f: ({MEDIA_TYPE: _arguments(f)}, bool(f.args)),
+    claims.claim: lambda _: ({MEDIA_TYPE: _CLAIM}, False),
     pairing.pair: lambda _: (
         {MEDIA_TYPE: {"type": "object", "required": ["code"], "properties": {"code": _TEXT}}},
         True,
@@ -218,6 +228,15 @@ _GIVES: dict[Action, Callable[[Any], Schema]] = {
     bare.write: _bare,
     bare.call: lambda function: _bare(function.result),
     bare.hear: lambda event: _bare(event.value),
+    claims.show: lambda _: {
+        "type": "object",
+        "properties": {"claimed_by": {"type": ["string", "null"]}},
+    },
+    claims.claim: lambda _: {
+        "type": "object",
+        "properties": {"claim": _TEXT, "claimed_by": _TEXT, "seconds": {"type": "number"}},
+    },
+    claims.release: lambda _: {"type": "null"},
     pairing.pair: lambda _: {"type": "object", "properties": {"id": _TEXT, "token": _TEXT}},
 }
 _STREAMS = (bare.read, bare.hear)

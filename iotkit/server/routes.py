@@ -11,7 +11,7 @@ from ..description import Attribute, Description, Event, Function
 from ..errors import UnknownName, did_you_mean
 from ..links.tokens import PAIR_PATH
 from ..types import shown
-from . import bare, openapi, pairing, v1
+from . import bare, claims, openapi, pairing, v1
 from .messages import MAX_PATH, Answer, Request, Response, ok
 from .served import Served
 
@@ -54,6 +54,7 @@ ROUTES = (
     Route("/-/events/{event}", {"GET": bare.hear}),
     Route("/-/channel", {"GET": bare.switch}),
     Route("/-/openapi.json", {"GET": _describe}),
+    Route("/-/claim", {"GET": claims.show, "POST": claims.claim, "DELETE": claims.release}),
     Route(PAIR_PATH, {"POST": pairing.pair}),
 )
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hmac
+import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from ..description import Attribute, Description, Function
@@ -34,6 +37,7 @@ class Served:
         self.channels = Channels(link)
         self.listeners: set[News] = set()
         self._drivers: dict[object, Driver] = {}  # by the connection over which each drives
+        self._claim = ("", Driver())  # of a plain client, with its secret
 
     @property
     def known(self) -> Description:
@@ -59,11 +63,47 @@ class Served:
     def left(self, connection: object) -> None:
         """Note that a client's connection has ended."""
         if driver := self._drivers.pop(connection, None):
-            self.link.wheel.leave(driver)
+            self.bridge.post(lambda: self.link.wheel.leave(driver))
+
+    async def claim(
+        self, request: Request, who: str, seconds: float, *, take: bool
+    ) -> tuple[str, str]:
+        """Claim the device for a plain client, or renew that.
+
+        Return the secret by which it is known, and what it is called. Raises what Link.claim does.
+        """
+        holder, wheel = self._holder(request), self.link.wheel
+        secret = self._claim[0]
+        if holder is None or not wheel.is_held_by(holder):
+            secret, holder = secrets.token_urlsafe(16), Driver()
+            who = who or f"somebody at {request.address}"
+        who = who or wheel.claimed_by
+        holder.may_take = self.gate.may_take(request)
+        claimed = partial(self.link.claim, who, seconds, take=take, holder=holder)
+        await self.bridge.ask(claimed)
+        self._claim = secret, holder
+        return secret, who
+
+    async def release(self, request: Request) -> bool:
+        """End the claim of a plain client; return whether it was its own."""
+        holder = self._holder(request)
+        if holder is None:
+            return False
+        await self.bridge.ask(lambda: self.link.release(holder))
+        return True
+
+    def _holder(self, request: Request) -> Driver | None:
+        """Return who claims by plain HTTP, if this request shows the secret."""
+        secret, holder = self._claim
+        shown = request.headers.get("iotkit-claim", "")
+        if secret and hmac.compare_digest(shown.encode(), secret.encode()):
+            return holder
+        return None
 
     async def _drive(self, request: Request, begin: Callable[[], Future[Result]]) -> Result:
         driver = self._drivers.setdefault(request.connection, Driver(steady=True))
-        return await self.bridge.ask(lambda: self.link.wheel.drive(begin, driver))
+        drive = partial(self.link.wheel.drive, begin, driver, self._holder(request))
+        return await self.bridge.ask(drive)
 
     async def end(self, error: Exception) -> None:
         """End every request with `error`; return when those who wait know."""

@@ -226,6 +226,16 @@ def test_the_deadman_of_a_device_that_is_held_does_not_end_a_long_action(robot):
     assert time.monotonic() - began > 1.4
 
 
+def test_a_board_knows_of_no_claims_so_it_is_claimed_where_it_is_held(robot):
+    with iotkit.serve(robot, announce=False) as service, iotkit.connect(service.url) as far:
+        with robot.claim(who="me"):
+            robot.speed = 3
+            with pytest.raises(iotkit.DeviceClaimed, match="me has claimed robot"):
+                far.speed = 4
+        far.speed = 4
+        assert robot.speed == 4
+
+
 @contextmanager
 def robot_here(robot):
     yield robot

@@ -45,7 +45,7 @@ def tiny():
         yield robot
 
 
-OWN = ["aio", "close", "devinfo", "on", "on_state", "state", "watch"]
+OWN = ["aio", "claim", "claimed_by", "close", "devinfo", "on", "on_state", "state", "watch"]
 FUNCTIONS = ["stop", "turn", "echo", "add", "fail"]
 
 

@@ -20,6 +20,7 @@ BUILTINS = {
     "DeviceDisconnected": ConnectionError,
     "DeviceReset": ConnectionError,
     "DeviceStopped": RuntimeError,
+    "DeviceClaimed": PermissionError,
     "DeviceNotFound": LookupError,
     "NotOnNetwork": ImportError,
     "PortBusy": PermissionError,

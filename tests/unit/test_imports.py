@@ -9,7 +9,15 @@ import pytest
 import iotkit
 
 PUBLIC = [
-    *("BadTarget", "BadType", "BadValue", "Device", "DeviceDisconnected", "DeviceError"),
+    *(
+        "BadTarget",
+        "BadType",
+        "BadValue",
+        "Device",
+        "DeviceClaimed",
+        "DeviceDisconnected",
+        "DeviceError",
+    ),
     "DeviceLost",
     *(
         "DeviceNotFound",
