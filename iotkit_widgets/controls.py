@@ -53,7 +53,7 @@ class _Bound:
     def __init__(self, device: Device, attribute: Attribute) -> None:
         self._link, self._attribute = link_of(device), attribute
         read_only = attribute.read_only
-        self.widget = ipywidgets.Text(disabled=True) if read_only else _field(attribute)
+        self.widget = _whole(ipywidgets.Text(disabled=True)) if read_only else _field(attribute)
         self._lock = threading.Lock()
         self._device_value: Any = None
         self._touched = -ECHO
@@ -152,7 +152,7 @@ def _action(device: Device, function: Function) -> ipywidgets.Widget:
     fields = [_field(argument) for argument in function.args]
     for field, argument in zip(fields, function.args, strict=True):
         _label(field, _title(argument), str(argument.limits))
-    button = ipywidgets.Button()
+    button = _whole(ipywidgets.Button())
     keep_subshell(button)
     label = _Label(link, button, function.name, function.help)
 
@@ -186,7 +186,7 @@ def _box(children: Sequence[ipywidgets.Widget]) -> ipywidgets.VBox:
                 child.close()
 
     box.observe(close, "comm")
-    return box
+    return _whole(box)
 
 
 def _field(member: Attribute | Argument) -> ipywidgets.Widget:
@@ -201,7 +201,7 @@ def _field(member: Attribute | Argument) -> ipywidgets.Widget:
     else:
         widget = _PLAIN[member.type](continuous_update=False)
     keep_subshell(widget)
-    return widget
+    return _whole(widget)
 
 
 def _bounded(type_: Type, low: float, high: float, step: float | None) -> ipywidgets.Widget:
@@ -220,6 +220,19 @@ _PLAIN: dict[Type, Callable[..., ipywidgets.Widget]] = {
     Type.STR: ipywidgets.Text,
     Type.ANY: ipywidgets.Text,
 }
+
+
+def _whole(widget: ipywidgets.Widget) -> ipywidgets.Widget:
+    """Return `widget`, which closes what it is made of with it; ipywidgets leaves that open."""
+
+    def close(change: Any) -> None:
+        if change["new"] is None:
+            for part in (widget.layout, getattr(widget, "style", None)):
+                if part is not None:
+                    part.close()
+
+    widget.observe(close, "comm")
+    return widget
 
 
 def _title(member: Attribute | Argument) -> str:

@@ -30,6 +30,9 @@ MAX_BODY = 64 * 1024  # bytes; a device's line is far shorter, and a Thing's arg
 MAX_DRAINED = 1024 * 1024
 PATIENCE = 10.0  # seconds that a client may leave a piece of a stream unread
 UNREAD = 16 * 1024  # bytes of a stream that the system may hold back: what is old is worth little
+# At once: all that may wait for news (see news.py), and others. A program may often have no more
+# than a thousand files open, and a gateway needs some for its devices.
+MAX_CONNECTIONS = 600
 MAX_BEGUN = 256 * 1024  # bytes that tornado may have read beyond a request
 
 _log = logging.getLogger(__name__)
@@ -178,13 +181,26 @@ def application(served: Served) -> Application:
 
 
 class Server(HTTPServer):
-    """A server that calls `on_gone` with each connection that has ended."""
+    """A server that calls `on_gone` with each connection that has ended.
+
+    At most MAX_CONNECTIONS are open at once; it hangs up on more.
+    """
 
     on_gone: Callable[[object], None]
+    _count = 0
+
+    def handle_stream(self, stream: IOStream, address: Any) -> None:
+        """Serve a client, if there is room; tornado calls this."""
+        if self._count >= MAX_CONNECTIONS:
+            stream.close()
+            return
+        self._count += 1
+        super().handle_stream(stream, address)
 
     def on_close(self, server_conn: Any) -> None:
         """Note that a client has gone; tornado calls this."""
         super().on_close(server_conn)
+        self._count -= 1
         self.on_gone(server_conn.stream)
 
 

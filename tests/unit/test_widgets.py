@@ -300,6 +300,29 @@ def test_fifty_panels_opened_and_closed_leave_no_thread_and_no_widget(device: De
     assert len(_instances) == widgets
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda device: Pad(device, "bright", "wide"),
+        lambda device: control(device, "bright"),
+        lambda device: control(device, "warmth"),
+        lambda device: control(device, "blink"),
+        lambda device: control(device, "wait"),
+    ],
+)
+def test_fifty_of_each_widget_opened_and_closed_leave_nothing(
+    device: Device, make: Callable[[Device], ipywidgets.Widget]
+) -> None:
+    make(device).close()  # what they share stays
+    link = link_of(device)
+    before = len(_instances), link.newsroom.states._watchers, list(link.hold._watchers)
+    for _ in range(50):
+        make(device).close()
+    after = len(_instances), link.newsroom.states._watchers, list(link.hold._watchers)
+    assert after == before
+    assert not followed(device)
+
+
 def test_a_device_that_is_gone_is_shown_as_that_with_its_last_values(device: Device) -> None:
     view = View(Panel(device))
     view.say(visible=True)

@@ -22,7 +22,7 @@ from iotkit.discovery import Found
 from iotkit.errors import BadType, BadValue
 from iotkit.links import tokens
 from iotkit.links.web import WebLink
-from iotkit.server import gate, service
+from iotkit.server import gate, handler, service
 from iotkit.server.gate import UNLOCKED, Gate, Tries
 from iotkit.server.messages import Refused, Request
 from iotkit.server.routes import ROUTES
@@ -545,6 +545,32 @@ def test_half_a_handshake_is_ended_and_holds_up_nobody(
         assert select.select(half, [], [], 0)[0] == []  # it was answered beside all of them
         for sock in half:
             assert sock.recv(1000) == b""
+
+
+def test_who_opens_connections_without_end_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handler, "MAX_CONNECTIONS", 5)
+
+    def connected() -> socket.socket:
+        return stack.enter_context(socket.create_connection(("127.0.0.1", served.port), SOON))
+
+    def answered(sock: socket.socket) -> bytes:
+        sock.sendall(b"GET /speed HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        return sock.recv(1000)
+
+    with ExitStack() as stack, serve(Probe(), announce=False) as served:
+        first, *others = [connected() for _ in range(5)]
+        assert all(answered(sock).startswith(b"HTTP/1.1 200") for sock in (first, *others))
+        assert connected().recv(1000) == b""
+        assert answered(first).startswith(b"HTTP/1.1 200")  # who is in goes on
+        others[0].close()
+        end = time.monotonic() + SOON
+        while True:  # until the server has seen that
+            try:
+                if answered(connected()):
+                    break
+            except OSError:  # hung up on while it was sent
+                pass
+            assert time.monotonic() < end
 
 
 def test_headers_that_never_end_are_cut_off() -> None:

@@ -38,6 +38,7 @@ PROSE = " ".join(PAGE.split())
         f"may have {service.MAX_HEADERS // 1024} KiB and its body {handler.MAX_BODY // 1024} KiB",
         f"has {service.BODY_TIME:g} seconds for it",
         f"nothing is asked for {service.IDLE_TIME:g} seconds",
+        f"more than {handler.MAX_CONNECTIONS} connections at once",
     ],
 )
 def test_the_numbers_on_the_page_are_those_in_the_code(words: str) -> None:

@@ -152,6 +152,14 @@ def test_a_dead_device_is_found_out_within_eight_seconds():
     assert started + max(hello, at_each_rate * len(RATES)) + 2 * memory.TICK < 8
 
 
+def test_a_dead_port_that_boards_are_on_is_given_up_within_eight_seconds():
+    here, _ = pair("dead")
+    here.resets = True
+    began = time.monotonic()
+    fault(iotkit.DeviceTimeout, lambda: SerialLink(here))
+    assert time.monotonic() - began < 8
+
+
 def test_a_port_on_which_nobody_speaks_is_a_timeout(monkeypatch):
     monkeypatch.setattr(greeting, "HELLO_TIMEOUT", 0.05)
     here, there = pair("quiet")

@@ -386,6 +386,20 @@ def test_a_peer_that_reads_slowly_still_gets_everything():
     assert len(got) == len(data)
 
 
+@pytest.mark.skipif(not hasattr(socket, "TCP_KEEPIDLE"), reason="this system can't be told when")
+def test_the_system_looks_after_a_connection_that_is_silent():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        here = Tcp.connect(*server.getsockname())
+        there = server.accept()[0]
+        sock = here._socket
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        asked = [socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT]
+        idle, every, times = (sock.getsockopt(socket.IPPROTO_TCP, option) for option in asked)
+        assert idle + every * times <= 30  # seconds
+        there.close()
+        here.close()
+
+
 # Programs
 
 
