@@ -56,7 +56,9 @@ class Gateway:
     ) -> None:
         self._allowed, self._told = allowed, tell
         self._telling, self._wake = threading.Lock(), threading.Event()
-        self._terms = Terms(host, announce, token, tls, baud, self._tell, self._wake.set)
+        self._terms = Terms(
+            host, announce, token, tls, baud, self._tell, self._wake.set, self._is_left
+        )
         self._boards: dict[str, Board] = {}  # by their ports
         self._steps: dict[str, Future[None]] = {}
         self._workers = ThreadPoolExecutor(AT_ONCE, "iotkit gateway")
@@ -116,6 +118,9 @@ class Gateway:
         self._wake.wait(PERIOD)
         self._wake.clear()
         time.sleep(PAUSE)
+
+    def _is_left(self, id_: str) -> bool:
+        return any(board.is_left(id_) for board in list(self._boards.values()))
 
     def _tell(self, told: Told) -> None:
         with self._telling:

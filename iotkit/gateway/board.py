@@ -26,6 +26,7 @@ FIRST_WAIT, LONGEST_WAIT, LONG = 1.0, 10.0, 60.0
 # A device has a port of its own on the web, as long as that is free: its address outlives a
 # restart of the gateway.
 FIRST_PORT, PORTS = 20000, 10000
+SOON = 0.05  # seconds
 NEVER = float("inf")
 
 Kind = Literal["up", "down", "busy", "silent", "unknown"]
@@ -46,7 +47,8 @@ class Told:
 class Terms:
     """How devices are served, see `iotkit.serve`; `baud` is the rate of their ports if not found.
 
-    `tell` is called with what happens, `wake` where a board may have become due, from any thread.
+    `tell` is called with what happens, `wake` where a board may have become due, from any thread;
+    `is_left` says whether a device of that id is lost and still to be taken down.
     """
 
     host: str
@@ -56,6 +58,7 @@ class Terms:
     baud: int | None
     tell: Callable[[Told], None]
     wake: Callable[[], None]
+    is_left: Callable[[str], bool]
 
 
 class Board:
@@ -71,7 +74,8 @@ class Board:
         self._service: Service | None = None
         self._id = ""  # under which it is served
         self._due_at = 0.0 if port.may_be_asked else NEVER
-        self._left, self._wait, self._up_at = TRIES, FIRST_WAIT, 0.0
+        self._wait, self._up_at = FIRST_WAIT, 0.0
+        self._left = TRIES  # of what never spoke; what did is looked for until it is unplugged
         self._said = ""  # last, of what keeps it from being served
         self._way: SerialWay | None = None
         self._leaving = threading.Event()
@@ -81,6 +85,11 @@ class Board:
                 f"{port.what} at {port.name} is left alone: it may be anything, and being opened"
                 f" may disturb it. If it is a device: iotkit serve --auto {USB} {port.name}",
             )
+
+    def is_left(self, id_: str) -> bool:
+        """Whether the device of that id was served here, and still is although it is lost."""
+        link = self._link
+        return link is not None and link.closed and self._id == id_
 
     def is_due(self) -> bool:
         """Whether there is something to do."""
@@ -126,12 +135,16 @@ class Board:
     def _serve(self, link: LosableLink) -> None:
         terms = self._terms
         try:
+            # It may be the same one on another port, which could not have its name yet.
+            deadline = time.monotonic() + LONGEST_WAIT
+            while terms.is_left(link.description.id) and time.monotonic() < deadline:
+                time.sleep(SOON)
             service = _service(link, terms)
         except BaseException:
             link.close()
             raise
         self._id, self._link, self._service = link.description.id, link, service
-        self._left, self._said, self._up_at = TRIES, "", time.monotonic()
+        self._said, self._up_at = "", time.monotonic()
         name = service.name
         how = f"from iotkit.local import {python_name(name)}" if terms.announce else ""
         self._tell(
@@ -148,10 +161,10 @@ class Board:
     def _take_down(self) -> None:
         """Say goodbye for the device, and let go of it; one that was renamed is served anew."""
         link, service, id_ = self._link, self._service, self._id
-        self._link = self._service = None
         assert link is not None
         assert service is not None
         service.close()
+        self._link = self._service = None
         if not (link.closed or self._leaving.is_set()):
             new = link.description.id
             self._tell("down", f"{id_} at {self.port.name} is called {new} now", id=id_)
@@ -169,6 +182,10 @@ class Board:
 
     def _give_up(self, why: str) -> None:
         """Ask once more, later; or never while it is plugged in."""
+        if self._up_at:
+            self._wait_longer()
+            self._tell("silent", f"{self._id} is not back: {why}")
+            return
         self._left -= 1
         self._due_at = time.monotonic() + SECOND_TRY if self._left else NEVER
         then = "" if self._left else "; it is left alone until it is plugged in anew"

@@ -136,7 +136,7 @@ def told(monkeypatch):
 
 
 def board_at(port, told):
-    terms = Terms("127.0.0.1", False, None, None, None, told.append, lambda: None)
+    terms = Terms("127.0.0.1", False, None, None, None, told.append, lambda: None, lambda _: False)
     return Board(plugged_in([port])[os.path.realpath(port)], terms)
 
 
@@ -198,7 +198,7 @@ def test_only_boards_of_known_makers_are_asked_by_themselves(monkeypatch, socket
         "ttyACM1": False,
     }
     told = []
-    terms = Terms("127.0.0.1", False, None, None, None, told.append, lambda: None)
+    terms = Terms("127.0.0.1", False, None, None, None, told.append, lambda: None, lambda _: False)
     left_alone = [Board(found[name], terms) for name in ("ttyUSB0", "ttyACM1")]
     assert not any(board.is_due() for board in left_alone)
     assert [one.kind for one in told] == ["unknown"] * 2
