@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import re
 import uuid
@@ -20,6 +21,7 @@ from .network import LOOPBACK, Network, addresses, interfaces
 API_VERSION = "1"  # of docs/web-api.md
 MAX_YIELDED = 10  # names left to others: who wants more of us wants us to have none
 
+_PROGRAM = uuid.uuid4().hex
 _last_names = Stored("names")  # by identity
 
 _log = logging.getLogger(__name__)
@@ -60,7 +62,10 @@ class Announcement:
 
     def __init__(self, name: str, port: int, host: str, properties: dict[str, str]) -> None:
         """See `announce`; `properties` are for the TXT record."""
-        self.server = f"iotkit-{uuid.uuid4().hex[:8]}.local"  # what the address is told under
+        # What the address is told under: with each service of the device that this program starts,
+        # the same, for a while after its end zeroconf may still answer for the last one.
+        who = f"{_PROGRAM} {properties['id']}".encode()
+        self.server = f"iotkit-{hashlib.sha256(who).hexdigest()[:8]}.local"
         self._wanted, self._identity = name, properties["id"]
         on = [LOOPBACK] if host == LOOPBACK else interfaces()
         self._network: Network | None = Network.on(on or addresses())
@@ -123,9 +128,10 @@ class Announcement:
         Where two networks become one, two may have one name: the greater one keeps it.
         """
         ours, theirs = (self._info.port or 0, f"{self.server}."), (record.port, record.server)
-        if theirs == ours or (self._again is not None and not self._again.done()):
+        if (theirs == ours and record.ttl) or (self._again is not None and not self._again.done()):
             return
-        if record.ttl and theirs > ours and self._yielded < MAX_YIELDED:
+        foreign = record.server != f"{self.server}."
+        if foreign and record.ttl and theirs > ours and self._yielded < MAX_YIELDED:
             self._yielded += 1
             _log.warning("another device is called %s, too: its name changes", self._info.name)
             self._again = asyncio.ensure_future(self._change_name(network))
