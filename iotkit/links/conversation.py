@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..description import MAX_NAMES
-from ..errors import IotkitError
+from ..errors import DeviceDisconnected, IotkitError
 from ..protocol import Banner, Damaged, Garbage, HostEnd, News, Reply
 from ..protocol.host_end import Event
 from .questions import Answer, Question
@@ -67,6 +67,8 @@ class Conversation:
         """Send a command whose answer the caller reads; return its key, 0 where others ask too."""
         if not self.end.framed or not self.idle or self._hushed_until:
             return 0
+        if not self.end.has_room_for(command):
+            return 0
         key, data = self.end.ask(command)
         self._write(data)
         return key
@@ -93,8 +95,15 @@ class Conversation:
         return told
 
     def receive(self, data: bytes) -> Told:
-        """Take in what has come, and go on: it is to be called now and then even without data."""
-        told = self.hear(self.end.receive(data))
+        """Take in what has come, and go on: it is to be called now and then even without data.
+
+        Raises DeviceDisconnected where the device has been silent for so long that its late answers
+        could be taken for those to come.
+        """
+        events = self.end.receive(data)
+        if self.end.unheard and not events:
+            raise DeviceDisconnected(f"{self._name} does not answer any more")
+        told = self.hear(events)
         told += self._overdue()
         self.send_next()
         if self.ping_each and self.pings_wanted():
@@ -243,7 +252,8 @@ class Conversation:
             self.end.give_up(key)
             self._in_step = self.end.framed
             question.tries -= 1
-            if question.tries > 0 and not (question.once and question.sent):
+            again = question.tries > 0 and not (question.once and question.sent)
+            if again and self.end.has_room_for(question.command):
                 self._try(question)
             else:
                 done.append((question, question.late(self._name)))

@@ -73,6 +73,7 @@ class _Out:
     key: int
     sent: bytes
     given_up: bool = False
+    answers: int = 0  # to others, when it was given up
     repeated: bool = False
 
 
@@ -93,6 +94,7 @@ class HostEnd:
         self._barrier: str | None = None  # the nonce before which nothing counts
         self._tags: deque[str] | None = None  # those that are free; None in version 1
         self._out: dict[str, _Out] = {}
+        self._answers = 0  # that have come
         self._certain = 0  # the command that came damaged, if it is sure which
         self._copied = 0  # the last command before a copy that may have been one too many
 
@@ -100,6 +102,13 @@ class HostEnd:
     def framed(self) -> bool:
         """Whether it speaks version 2."""
         return self._tags is not None
+
+    @property
+    def unheard(self) -> bool:
+        """Whether so much was given up without an answer that nothing more can be asked."""
+        if self._tags is None or self._tags or self._oldest() is not None:
+            return False
+        return all(out.given_up for out in self._out.values())
 
     @property
     def waiting(self) -> bool:
@@ -142,6 +151,8 @@ class HostEnd:
             return self._plain is None
         if not self._out:
             return True
+        if not self._tags and self._oldest() is None:
+            return False
         waiting = sum(not out.given_up for out in self._out.values())
         size = len(command.encode()) + OVERHEAD + 1
         room = self._room - self._kept
@@ -158,7 +169,8 @@ class HostEnd:
             assert self._plain is None, "version 1 takes one command at a time"
             self._plain = (self._keys, command)
             return self._keys, line + b"\n"
-        tag = self._tags.popleft() if self._tags else self._oldest()
+        tag = self._tags.popleft() if self._tags else self._oldest() or next(iter(self._out))
+        self._out.pop(tag, None)
         self._out[tag] = _Out(self._keys, frame(tag, command))
         return self._keys, self._out[tag].sent
 
@@ -175,7 +187,8 @@ class HostEnd:
     def give_up(self, key: int) -> None:
         """Wait no more for the answer to `key`; in version 1, a barrier has to follow."""
         for out in self._out.values():
-            out.given_up = out.given_up or out.key == key
+            if out.key == key:
+                out.given_up, out.answers = True, self._answers
         if self._plain and self._plain[0] == key:
             self._plain = None
 
@@ -233,6 +246,7 @@ class HostEnd:
         if status < 200:
             return None if out.given_up else News(status, message, data, out.key)
         self._free(tag)
+        self._answers += 1
         if out.key > self._copied:
             self._copied = 0  # what was sent before has arrived
         return None if out.given_up else Reply(status, message, data, out.key)
@@ -259,12 +273,15 @@ class HostEnd:
         del self._out[tag]
         self._tags.append(tag)
 
-    def _oldest(self) -> str:
-        # Every other tag has been in use since, so its answer is not to be expected any more.
-        given_up = (tag for tag, out in self._out.items() if out.given_up)
-        tag = next(given_up, next(iter(self._out)))
-        del self._out[tag]
-        return tag
+    def _oldest(self) -> str | None:
+        """Return a tag whose answer is not to be expected any more, if there is one.
+
+        A device that has said nothing since may have been held up, and still answer.
+        """
+        for tag, out in self._out.items():
+            if out.given_up and self._answers >= out.answers + len(TAGS):
+                return tag
+        return None
 
 
 def dialect(message: str) -> tuple[int, str]:

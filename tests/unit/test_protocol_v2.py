@@ -90,11 +90,31 @@ def test_a_tag_without_its_answer_is_not_used_while_there_are_others():
         host.receive(frame(tag_of(data), "200:Found:1"))
 
 
-def test_a_dead_device_never_uses_up_the_tags():
+def test_a_line_that_loses_answers_never_uses_up_the_tags():
     host = framed_host()
     for _ in range(3 * len(TAGS)):
-        assert host.has_room_for("get a")
-        host.give_up(host.ask("get a")[0])
+        host.give_up(host.ask("lost")[0])
+        for _ in range(len(TAGS)):
+            assert host.has_room_for("ping")
+            _, sent = host.ask("ping")
+            host.receive(frame(tag_of(sent), "200:Success:pong"))
+    assert not host.unheard
+
+
+def test_a_device_that_was_held_up_never_answers_for_another_command():
+    host, late = framed_host(), []
+    while host.has_room_for("ping"):
+        assert not host.unheard
+        key, sent = host.ask("ping")
+        late.append(frame(tag_of(sent), "200:Success:pong"))
+        host.give_up(key)
+    assert host.unheard
+    assert host.receive(late.pop(0)) == []
+    assert not host.unheard
+    assert host.has_room_for("double 4")
+    key, sent = host.ask("double 4")
+    assert host.receive(b"".join(late)) == []
+    assert host.receive(frame(tag_of(sent), "200:Success:8")) == [Reply(200, "Success", "8", key)]
 
 
 def test_no_more_bytes_are_out_than_the_smallest_board_keeps():

@@ -18,7 +18,7 @@ from iotkit.device import device_over, link_of
 from iotkit.links import greeting
 from iotkit.links.serial import SerialLink
 from iotkit.protocol import RATES
-from iotkit.protocol.frames import frame
+from iotkit.protocol.frames import TAGS, frame
 from iotkit.transports import Transport, memory
 from iotkit.transports.memory import pair
 
@@ -893,6 +893,19 @@ def test_an_action_is_not_sent_again_for_a_frame_that_was_given_up():
         line.there = with_late_news
         assert [robot.double(4), robot.double(5)] == [8, 10]
         assert counter.doubled == [4, 5]
+
+
+def test_a_device_that_is_silent_for_long_is_lost_before_it_could_be_misunderstood():
+    with tampered() as (robot, _, line):
+        link, late = link_of(robot), []
+        link._timeout = 0.01
+        line.back = lambda data: late.append(data) or b""
+        for _ in range(len(TAGS)):
+            said = fault(iotkit.IotkitError, lambda: robot.x)
+            if link.closed:
+                break
+        assert said == "line does not answer any more"
+        assert len(late) <= len(TAGS)
 
 
 def test_a_restart_in_the_middle_of_a_frame_is_a_restart():
