@@ -2,17 +2,19 @@
 #
 #   make PYTHON=python3.12 …     use another Python than python3
 #   make test ARGS="-k panel"    give pytest more arguments
+#   make soak MINUTES=10         be content with ten minutes
 
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
+MINUTES ?= 60
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 # Jupyter wants to hear that it is meant to run as root, as it is in a container.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),-- --allow-root)
 
-.PHONY: help lab test quick check bench live figures clean
+.PHONY: help lab test quick check bench live soak figures clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | \
@@ -40,6 +42,9 @@ bench: $(VENV)/bench.stamp ## measure iotkit beside what else there is
 live: $(VENV)/kernels.stamp ## measure what is live in a notebook: Stop, panels, plot, pin to pixel
 	@$(BIN)/python tests/system_tools.py
 	@for bench in stop panels plot pixel; do $(BIN)/python tests/bench/bench_$$bench.py; done
+
+soak: $(VENV)/test.stamp ## plug, pull and break boards on a gateway for an hour
+	@$(BIN)/python tests/soak --minutes $(MINUTES)
 
 figures: $(VENV)/test.stamp ## measure the Arduino library: flash, RAM, cycles, times on the wire
 	@$(BIN)/python tests/system_tools.py

@@ -82,6 +82,8 @@ class Soak:
         self._gateway = GatewayProcess(str(self._ports / "*"))
         for name in [*self._names, "driven"]:
             self._start_board(name)
+        for _ in [*self._names, "driven"]:
+            self._gateway.next("up")
         for _ in range(USERS):
             self._start_user()
         self._wait_for_users()

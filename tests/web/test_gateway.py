@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -14,10 +17,11 @@ import serial
 from fake_devices import SOON
 from lasting import Robot, becomes
 from plugging import Sockets, gateway
-from program import PATIENCE, running
+from program import PATIENCE, environment, running
 
 import iotkit
 from iotkit import discovery
+from iotkit.device import link_of
 from iotkit.errors import DeviceLost
 from iotkit.gateway import board as boards
 from iotkit.gateway import ports
@@ -110,6 +114,73 @@ def test_it_ends_with_a_goodbye_for_each(sockets, unique_name, number, code):
 def test_a_wrong_use_serves_nothing():
     with running("serve", "--auto", "--port", "8000") as process:
         assert process.wait(PATIENCE) == 2
+
+
+# Each process killed
+
+
+def test_a_gateway_that_is_killed_and_started_anew(sockets, unique_name):
+    there = robot_called(unique_name)
+    sockets.plug("ttyACM0", there)
+    with gateway(sockets.pattern) as auto:
+        up = auto.next("up")
+        robot = iotkit.find(up["name"])
+        robot.forward(1)
+        waiting = link_of(robot).call("wait", ())
+        while "wait" not in there.calls:
+            time.sleep(0.01)
+        auto.end(signal.SIGKILL)
+        with pytest.raises(iotkit.DeviceDisconnected, match="may have run"):
+            waiting.result(SOON)
+        becomes(robot, "reconnecting")
+        with pytest.raises(DeviceLost):
+            robot.forward(2)
+    there.go_on.set()
+    with gateway(sockets.pattern) as auto:
+        assert auto.next("up")["url"] == up["url"]
+        becomes(robot, "ready")
+        robot.forward(3)
+        assert there.calls == ["forward 1", "wait", "forward 3"]
+        robot.close()
+
+
+def test_a_device_that_is_killed_and_started_anew(sockets, unique_name):
+    simulated = ["simulate", "sumobot", "--specifier", unique_name]
+    port = sockets.folder / "ttyACM0"
+    with gateway(sockets.pattern) as auto:
+        with running(*simulated, "--json") as device:
+            port.symlink_to(json.loads(device.stdout.readline())["target"])
+            robot = iotkit.find(auto.next("up")["name"])
+            robot.speed = 7
+            device.kill()
+            becomes(robot, "lost")
+            with pytest.raises(DeviceLost):
+                robot.speed = 8
+        assert auto.next("down")["id"] == f"sumobot:{unique_name}"
+        port.unlink()
+        with running(*simulated, "--json") as device:
+            port.symlink_to(json.loads(device.stdout.readline())["target"])
+            becomes(robot, "ready")
+            assert robot.speed == 50  # as it starts: nothing was set again
+            robot.close()
+
+
+def test_a_client_that_is_killed_holds_up_nobody(sockets, unique_name):
+    there = robot_called(unique_name)
+    sockets.plug("ttyACM0", there)
+    with gateway(sockets.pattern) as auto:
+        up = auto.next("up")
+        program = f"import iotkit; iotkit.connect({up['url']!r}).wait()"
+        with subprocess.Popen([sys.executable, "-c", program], env=environment()) as client:
+            while "wait" not in there.calls:
+                time.sleep(0.01)
+            client.kill()
+        with iotkit.connect(up["url"]) as robot:
+            assert robot.state == "ready"
+            assert robot.speed == 80
+            there.go_on.set()
+            robot.forward(1)
+        assert there.calls == ["wait", "forward 1"]
 
 
 # One bad board never stops the others
