@@ -139,7 +139,7 @@ class Board:
         self._device, self._port, self._seed = device, port, seed
         self._line: Faulty | None = None
         self._away, self._pulled = 0.0, False
-        self._over = False
+        self.plugged = threading.Event()  # for the first time
 
     def run(self) -> None:
         while True:
@@ -150,6 +150,7 @@ class Board:
             beside.rename(self._port)
             self._pulled = False
             self._line = Faulty(terminal, self._seed)
+            self.plugged.set()
             while not self._pulled:
                 host.run(self._device, self._line)
                 self._device.driving = False
@@ -175,6 +176,7 @@ def main(name: str, specifier: str, port: str, journal: str, seed: str) -> None:
     kind = type("Soaked_", (Soaked,), {"specifier": specifier}, id=name)
     board = Board(kind(Path(journal)), Path(port), int(seed))
     threading.Thread(target=board.run, daemon=True).start()
+    board.plugged.wait()
     for line in sys.stdin:
         word, *numbers = line.split()
         board.obey(word, *map(float, numbers))
