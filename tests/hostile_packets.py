@@ -72,5 +72,41 @@ def flood(address: str, number: int, *, whole: bool) -> int:
     return known
 
 
+class Pretender:
+    """A web service that lets nobody in, says that it is `identity`, and notes all it hears."""
+
+    def __init__(self, address: str, identity: str) -> None:
+        self._listening = socket.create_server((address, 0))
+        self.port = self._listening.getsockname()[1]
+        self._answer = (
+            "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n"
+            f'WWW-Authenticate: Bearer realm="{identity}"\r\n\r\n'
+        )
+        self._heard = b""
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def heard(self) -> str:
+        """Return all that was sent here."""
+        return self._heard.decode("latin-1")
+
+    def close(self) -> None:
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+        self._thread.join(PATIENCE)
+
+    def _run(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listening.accept()
+            except OSError:
+                return
+            with connection:
+                connection.settimeout(PATIENCE)
+                while data := connection.recv(65536):
+                    self._heard += data
+                    connection.sendall(self._answer.encode())
+
+
 def _record(name: bytes, kind: int, data: bytes) -> bytes:
     return name + struct.pack(">HHIH", kind, 1, 4500, len(data)) + data

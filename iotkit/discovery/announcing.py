@@ -68,7 +68,7 @@ class Announcement:
         self.server = f"iotkit-{hashlib.sha256(who).hexdigest()[:8]}.local"
         self._wanted, self._identity = name, properties["id"]
         on = [LOOPBACK] if host == LOOPBACK else interfaces()
-        self._network: Network | None = Network.on(on or addresses())
+        self._network: Network | None = Network.on(on)
         self._info = ServiceInfo(
             SERVICE_TYPE,
             f"{name}.{SERVICE_TYPE}",

@@ -86,6 +86,34 @@ def test_another_device_of_a_name_that_was_used_is_an_error_until_it_is_forgotte
             assert python(find) is None
 
 
+def test_a_stranger_who_takes_the_name_of_a_device_is_sent_nothing_by_who_used_it(
+    hosts: list[Host],
+) -> None:
+    ours, stranger, user = hosts
+    with user.python() as python, stranger.python() as pretender:
+        with ours.serving("sim:sumobot"):
+            python("robot = iotkit.find('sumobot', timeout=10)")
+            python("identity = iotkit.link_of(robot).identity; robot.close()")
+        python("from iotkit.links import tokens; tokens.keep(identity, 'secret' * 5)")
+        identity = python("identity")
+        pretender("from hostile_packets import Pretender")
+        # It knows the identity, and asks for its token, but does not dare to announce it.
+        pretender(f"here = Pretender({stranger.address!r}, {identity!r})")
+        pretender("from iotkit.description import Description")
+        pretender(
+            "announced = discovery.announce(Description('sumobot'), here.port, identity='another',"
+            f" host={stranger.address!r}, locked=True)"
+        )
+        assert pretender("announced.name") == "sumobot"
+        assert "another device" in python("iotkit.find('sumobot', timeout=10)")
+        assert pretender("here.heard()") == ""
+        assert "nothing was sent" in python("iotkit.connect(iotkit.discover()[0])")
+        heard = pretender("here.heard()")
+        assert "GET /-/channel" in heard
+        assert "secret" not in heard
+        pretender("announced.close(); here.close()")
+
+
 def test_strangers_names_and_texts_break_nothing_and_a_good_device_is_found(
     hosts: list[Host],
 ) -> None:
