@@ -25,6 +25,7 @@ PERIOD = 0.05  # seconds between two values at least: more than that, these can'
 ECHO = 0.4  # seconds after a user's touch in which the device's value waits
 MAX_POSITIONS = 10_000  # of a slider; where there are more, a box is handier
 
+_SHORT = {"silent": "no answer", "lost": "lost", "gone": "gone"}
 _LOOKALIKES = str.maketrans(
     {"$": "\N{FULLWIDTH DOLLAR SIGN}", "\\": "\N{FULLWIDTH REVERSE SOLIDUS}"}
 )
@@ -244,22 +245,24 @@ class _Label:
 
     def __init__(self, link: Link, widget: ipywidgets.Widget, title: str, help_: str) -> None:
         self._link, self._widget, self._title, self._help = link, widget, title, help_
-        self._result, self._error = "", ""
+        self._result = ""
+        self._error: BaseException | None = None
         self._unwatch = link.newsroom.states.watch(lambda _: self._paint())
         widget.observe(self._closing, "comm")
         self._paint()
 
     def show(self, result: str = "", error: BaseException | None = None) -> None:
         """Show what came of it last: a result, or an error in the place of the help."""
-        self._result, self._error = result, str(error) if error else ""
+        self._result, self._error = result, error
         self._paint()
 
     def _paint(self) -> None:
-        now = standing(self._link)
+        error = self._error
+        now = standing(self._link, [error] if isinstance(error, IotkitError) else ())
         if now["is"] in UNKNOWN:
-            _label(self._widget, f"⚠ {self._title}: {now['is']}", now["why"])
-        elif self._error:
-            _label(self._widget, f"⚠ {self._title}", self._error)
+            _label(self._widget, f"⚠ {self._title}: {_SHORT[now['is']]}", now["why"])
+        elif error:
+            _label(self._widget, f"⚠ {self._title}", str(error))
         else:
             _label(self._widget, self._title + self._result, self._help)
         if self._link.closed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -123,3 +123,32 @@ def test_a_service_that_is_killed_and_started_again_is_told_of_as_that(
         expect(badge).to_have_text("connected", timeout=15_000)
         expect(speed).to_have_value("50")  # as every sumobot has at first
         expect(why).to_have_count(0)
+
+
+def test_a_board_that_is_unplugged_from_the_computer_that_serves_it_is_told_of_there_too(
+    lab: Lab, tmp_path: Path
+) -> None:
+    rover, port = Roamer(), tmp_path / "ttyUSB0"
+    page = lab.page
+    badge = page.locator(".iotkit-panel .iotkit-badge")
+    label = page.locator(".widget-label")
+    with ExitStack() as stack:
+        with plugged(rover, port):
+            server = stack.enter_context(running("serve", str(port), "--json"))
+            assert server.stdout is not None
+            url = json.loads(server.stdout.readline())[0]["url"]
+            lab.open(
+                CELL.format(target=url) + "ipywidgets.VBox([Panel(robot), control(robot, 'speed')])"
+            )
+            lab.run_all()
+            expect(badge).to_have_text("connected")
+            expect(label).to_have_text("speed")
+        expect(badge).to_have_text(LOST)
+        expect(page.locator(".iotkit-panel > .iotkit-why")).to_contain_text("plug it in again")
+        expect(label).to_have_text("⚠ speed: lost")
+        rover.speed = 77
+        with plugged(rover, port):
+            expect(badge).to_have_text("connected")
+            speed = page.locator(".iotkit-panel input[type=text][data-name=speed]")
+            expect(speed).to_have_value("77")
+            expect(label).to_have_text("speed")
