@@ -1,4 +1,7 @@
-"""The web API of one device, described by OpenAPI: made of the routes and the description."""
+"""The web API of one device, described by OpenAPI: made of the routes and the description.
+
+What the device says is in summaries, which are plain text; tools read a description as Markdown.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,7 @@ def document(known: Description, routes: Iterable[Route], *, locked: bool) -> di
                         operations[method.lower()]["security"] = []
     made: dict[str, Any] = {
         "openapi": "3.1.0",
-        "info": {"title": known.id, "version": fingerprint(known), "description": known.help},
+        "info": {"title": known.id, "version": fingerprint(known), "summary": known.help},
         "paths": {path: operations for path, operations in paths.items() if operations},
         "components": {
             "schemas": {"Error": _ERROR},
@@ -84,9 +87,10 @@ def _resources(route: Route, known: Description) -> list[tuple[str, Member]]:
 def _operation(action: Action, member: Member) -> dict[str, Any]:
     """Return what can be sent and what is answered, where `action` does it with `member`."""
     says = (action.__doc__ or "").partition("\n")[0]
-    operation: dict[str, Any] = {"summary": f"{member.name}: {says}" if member else says}
-    if member is not None and member.help:
-        operation["description"] = member.help
+    about = f"{member.name}: {member.help}".removesuffix(": ") if member else says
+    operation: dict[str, Any] = {"summary": about}
+    if member:
+        operation["description"] = says
     if action in _TAKES:
         content, required = _TAKES[action](member)
         content = {kind: {"schema": schema} for kind, schema in content.items()}
@@ -128,7 +132,7 @@ def _value(type_: Type, limits: Limits) -> Schema:
 
 
 def _given(member: Attribute | Argument) -> Schema:
-    unit = {"description": f"in {member.limits.unit}"} if member.limits.unit else {}
+    unit = {"unit": member.limits.unit} if member.limits.unit else {}
     return _value(member.type, member.limits) | unit
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
 import requests
@@ -19,11 +19,13 @@ from web_tools import SOON
 
 import iotkit
 from iotkit import host
+from iotkit.description import Attribute, Description, Event, Function
 from iotkit.host import Hosted
 from iotkit.server import Service
 from iotkit.server.gate import UNLOCKED
 from iotkit.server.openapi import document
 from iotkit.server.routes import ROUTES
+from iotkit.types import Type
 
 TOKEN = "a-token-which-nobody-guesses-so-soon"
 EXAMPLES = 20  # of requests, for each thing that can be asked, once as it should be and once not
@@ -162,13 +164,39 @@ def test_every_route_is_described() -> None:
         assert all(SAID["paths"][path][method.lower()]["summary"] for method in route.actions)
 
 
+def test_what_the_device_says_is_nowhere_where_tools_read_markdown() -> None:
+    evil = "<img src=x onerror=alert(1)> [x](javascript:alert(1))"
+    known = Description.of(
+        "evil",
+        [Attribute("level", Type.INT, f"{evil} [0..9 <b>]")],
+        [Function.parse("f", f"f a:int -> - {evil}")],
+        [Event.parse("e", f"e - {evil}")],
+        evil,
+    )
+    for key, text in texts(document(known, ROUTES, locked=False)):
+        assert evil not in text or key == "summary"
+        assert "<b>" not in text or key in ("unit", "summary")
+
+
+def texts(said: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Yield each text in a JSON value, with the name that it stands under."""
+    if isinstance(said, str):
+        yield key, said
+    elif isinstance(said, dict):
+        for name, inner in said.items():
+            yield from texts(inner, name)
+    elif isinstance(said, list):
+        for inner in said:
+            yield from texts(inner, key)
+
+
 def test_limits_choices_units_and_access_are_described() -> None:
     def taken(path: str, method: str = "put") -> dict[str, object]:
         body = SAID["paths"][path][method]["requestBody"]
         schema: dict[str, object] = body["content"]["application/json"]["schema"]
         return schema
 
-    level = {"type": "integer", "minimum": 0, "maximum": 100, "description": "in %"}
+    level = {"type": "integer", "minimum": 0, "maximum": 100, "unit": "%"}
     assert taken("/-/properties/level") == level
     assert taken("/-/properties/mode") == {"type": "string", "enum": ["slow", "fast"]}
     assert taken("/-/properties/on_air") == {"type": "boolean"}
