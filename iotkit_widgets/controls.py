@@ -19,13 +19,13 @@ from iotkit.plain import printable
 from iotkit.types import Type
 
 from .hub import keep_subshell
-from .standing import UNKNOWN, standing
+from .standing import standing, watch
 
 PERIOD = 0.05  # seconds between two values at least: more than that, these can't carry
 ECHO = 0.4  # seconds after a user's touch in which the device's value waits
 MAX_POSITIONS = 10_000  # of a slider; where there are more, a box is handier
 
-_SHORT = {"silent": "no answer", "lost": "lost", "gone": "gone"}
+_SHORT = {"silent": "no answer", "lost": "lost", "gone": "gone", "claimed": "claimed"}
 _LOOKALIKES = str.maketrans(
     {"$": "\N{FULLWIDTH DOLLAR SIGN}", "\\": "\N{FULLWIDTH REVERSE SOLIDUS}"}
 )
@@ -37,7 +37,7 @@ def control(device: Device, name: str) -> ipywidgets.Widget:
     A value that can be set is a slider, box, toggle button or list that follows the device
     until its `close()`; a value that can't is a box that nobody can type into; a function is a
     button, below a field for each argument. What the device refuses is marked with ⚠, and so is
-    a device that is lost or gone; the reason is the tooltip. Raises UnknownName.
+    a device that is lost, gone or claimed by others; the reason is the tooltip. Raises UnknownName.
     """
     known = link_of(device).description
     if name in known.attributes:
@@ -247,7 +247,7 @@ class _Label:
         self._link, self._widget, self._title, self._help = link, widget, title, help_
         self._result = ""
         self._error: BaseException | None = None
-        self._unwatch = link.newsroom.states.watch(lambda _: self._paint())
+        self._unwatch = watch(link, self._paint)
         widget.observe(self._closing, "comm")
         self._paint()
 
@@ -259,7 +259,7 @@ class _Label:
     def _paint(self) -> None:
         error = self._error
         now = standing(self._link, [error] if isinstance(error, IotkitError) else ())
-        if now["is"] in UNKNOWN:
+        if now["is"] in _SHORT:
             _label(self._widget, f"⚠ {self._title}: {_SHORT[now['is']]}", now["why"])
         elif error:
             _label(self._widget, f"⚠ {self._title}", str(error))
@@ -270,7 +270,8 @@ class _Label:
 
     def _closing(self, change: Any) -> None:
         if change["new"] is None:
-            self._unwatch()
+            for end in self._unwatch:
+                end()
 
 
 def _label(widget: ipywidgets.Widget, text: str, help_: str) -> None:

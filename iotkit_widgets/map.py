@@ -18,7 +18,7 @@ from iotkit.types import Value
 from .assets import STYLE, joined
 from .hub import Hub, News
 from .spec import snapshot
-from .standing import UNKNOWN, standing
+from .standing import UNKNOWN, standing, watch
 from .talk import Talking
 
 EXPIRY = 25.0  # seconds after which a view that says nothing is gone; it speaks every 10
@@ -119,8 +119,7 @@ class Map(Talking):
             if self._views:
                 self._hub.join(self)
                 self._followed = [
-                    self._link.hold.watch(self._mark),
-                    self._link.newsroom.states.watch(lambda _: self._mark()),
+                    *watch(self._link, self._mark),
                     *(self._link.follow(name, self._heard).close for name in self._names),
                 ]
                 return

@@ -13,7 +13,7 @@ from iotkit.device import Device, link_of
 from iotkit.errors import BadType
 
 from .assets import STYLE, joined
-from .standing import standing
+from .standing import standing, watch
 from .steering import Steering, course
 from .talk import Talking
 
@@ -57,10 +57,7 @@ class Pad(Talking):
             state=standing(link),
             **kwargs,
         )
-        self._unwatch = [
-            link.hold.watch(self._changed),
-            link.newsroom.states.watch(lambda _: self._changed()),
-        ]
+        self._unwatch = watch(link, self._changed)
         self._changed()  # if it did meanwhile
 
     def close(self) -> None:

@@ -19,7 +19,7 @@ from .assets import STYLE, joined
 from .hub import FRAME, Hub, News
 from .recorder import recorder_of
 from .spec import given, snapshot, spec_of
-from .standing import UNKNOWN, standing
+from .standing import UNKNOWN, standing, watch
 from .talk import Talking
 
 PERIOD = FRAME / 2  # seconds between two news of an attribute: two clocks of one rate would beat
@@ -162,8 +162,7 @@ class Panel(Talking):
                     follow(n, self._heard, PERIOD) for n in self._link.description.attributes
                 ]
                 self._followed = [
-                    self._link.hold.watch(self._mark),
-                    self._link.newsroom.states.watch(lambda _: self._mark()),
+                    *watch(self._link, self._mark),
                     *(attribute.close for attribute in attributes),
                 ]
             elif not self._views and self._followed:

@@ -7,6 +7,7 @@ const STATES = {
   silent: "not answering",
   lost: "lost: reconnecting …",
   stopped: "stopped",
+  yours: "yours alone",
   gone: "gone",
   dead: "kernel stopped",
 };
@@ -14,7 +15,8 @@ const STATES = {
 // The badge's element, the note that says why, and show(state), where a state is {is, why}. The
 // element that show is given is marked with the state.
 export function makeBadge() {
-  const element = make("span", { class: "iotkit-badge", role: "status" });
+  const words = make("span");
+  const element = make("span", { class: "iotkit-badge", role: "status" }, words);
   const note = makeNote();
   note.element.classList.add("iotkit-why");
   let shown = "";
@@ -25,7 +27,7 @@ export function makeBadge() {
       if (shown === JSON.stringify(state)) return;
       shown = JSON.stringify(state);
       marked.dataset.state = state.is;
-      element.textContent = STATES[state.is] ?? state.is;
+      words.textContent = state.who ? `${state.who} has it` : STATES[state.is] ?? state.is;
       element.title = state.why;
       if (state.why) note.show(state.why);
       else note.hide();

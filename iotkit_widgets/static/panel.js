@@ -85,17 +85,17 @@ function makePanel(spec, talk) {
     .map((one) => makeAction(one, talk));
   const short = actions.filter((one) => !one.wide);
   const wide = actions.filter((one) => one.wide);
-  addGroup(body, "Settings", settings.length && make("div", { class: "iotkit-settings" }, ...settings));
-  addGroup(body, "Readings", readings.length && make("div", { class: "iotkit-readings" }, ...readings));
-  addGroup(
-    body,
+  const sets = makeGroup("Settings", settings.length && make("div", { class: "iotkit-settings" }, ...settings));
+  const reads = makeGroup("Readings", readings.length && make("div", { class: "iotkit-readings" }, ...readings));
+  const acts = makeGroup(
     "Actions",
     short.length && make("div", { class: "iotkit-short" }, ...short.map((one) => one.element)),
     ...short.map((one) => one.note.element),
     wide.length && make("div", { class: "iotkit-wide" }, ...wide.flatMap((one) => [one.element, one.note.element])),
   );
   const recorder = spec.record && makeRecorder(talk);
-  if (recorder) body.append(recorder.element);
+  const driving = [...sets, ...acts];
+  body.append(...sets, ...reads, ...acts, ...(recorder ? [recorder.element] : []));
   const element = make(
     "section",
     { class: "iotkit iotkit-panel", tabindex: stop && "-1", "aria-label": `The device ${spec.name}` },
@@ -115,14 +115,19 @@ function makePanel(spec, talk) {
   const showState = (state) => {
     badge.show(element, state);
     body.disabled = state.is === "gone" || state.is === "dead";
+    for (const group of driving) {
+      group.disabled = state.is === "claimed";
+      group.title = group.disabled ? state.why : "";
+    }
   };
   return { element, rows, recorder, showState };
 }
 
-function addGroup(body, title, ...parts) {
+// The group of these parts, in an array; an empty one where there are none.
+function makeGroup(title, ...parts) {
   const content = parts.filter((part) => part);
-  if (!content.length) return;
-  const group = make("div", { class: "iotkit-group", role: "group", "aria-label": title });
-  group.append(make("div", { class: "iotkit-title", "aria-hidden": "true" }, title), ...content);
-  body.append(group);
+  const head = make("div", { class: "iotkit-title", "aria-hidden": "true" }, title);
+  return content.length
+    ? [make("fieldset", { class: "iotkit-group", "aria-label": title }, head, ...content)]
+    : [];
 }
