@@ -66,6 +66,8 @@ class Trust:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # it is compared below
         try:
+            # What is asked follows the handshake, and would wait until that is acknowledged.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sealed = context.wrap_socket(sock, server_hostname=self._host)
         except OSError as error:
             sock.close()

@@ -12,6 +12,9 @@ from typing import TypeVar
 
 MAX_RECORD = 16 * 1024  # bytes sent at once: more would go in several records, all or none
 
+# Not epoll, which forgets a connection that is closed while it is waited for, and waits on.
+_Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
+
 Result = TypeVar("Result")
 
 
@@ -26,6 +29,9 @@ class TlsSocket:
         sock.setblocking(False)
         self._ssl, self._lock = sock, lock or threading.Lock()
         self._timeout = 0.0
+        self._selector = _Selector()
+        self._awaited = selectors.EVENT_READ
+        self._selector.register(sock, self._awaited)
 
     def dup(self) -> TlsSocket:
         """Return another of the same connection, with a time-out of its own."""
@@ -55,12 +61,15 @@ class TlsSocket:
 
     def recv(self, size: int) -> bytes:
         """Return what has come, at most `size` bytes; see socket.recv."""
-        return self._when_ready(lambda: self._ssl.recv(size))
+        deadline = time.monotonic() + self._timeout
+        if not self.pending():
+            self._wait_for(selectors.EVENT_READ, deadline)
+        return self._when_ready(lambda: self._ssl.recv(size), deadline)
 
     def send(self, data: bytes | bytearray) -> int:
         """Send some of `data` and return how much; the next call begins with what is left."""
         part = bytes(data[:MAX_RECORD])
-        return self._when_ready(lambda: self._ssl.send(part))
+        return self._when_ready(lambda: self._ssl.send(part), time.monotonic() + self._timeout)
 
     def sendall(self, data: bytes) -> None:
         """Send all of `data`; one thread at a time."""
@@ -77,8 +86,7 @@ class TlsSocket:
         with self._lock:
             self._ssl.close()
 
-    def _when_ready(self, work: Callable[[], Result]) -> Result:
-        deadline = time.monotonic() + self._timeout
+    def _when_ready(self, work: Callable[[], Result], deadline: float) -> Result:
         while True:
             with self._lock:
                 try:
@@ -92,11 +100,8 @@ class TlsSocket:
     def _wait_for(self, event: int, deadline: float) -> None:
         if not self._timeout:
             raise BlockingIOError
-        try:
-            with selectors.DefaultSelector() as selector:
-                selector.register(self._ssl, event)
-                ready = selector.select(max(deadline - time.monotonic(), 0))
-        except ValueError:
-            raise ConnectionAbortedError from None  # it was closed just now
-        if not ready:
+        if event != self._awaited:
+            self._selector.modify(self._ssl, event)
+            self._awaited = event
+        if not self._selector.select(max(deadline - time.monotonic(), 0)):
             raise TimeoutError

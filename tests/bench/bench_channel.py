@@ -39,6 +39,7 @@ def tick(tell):
     threading.Thread(target=run, daemon=True).start()
 """
 SERVED = f"""{CLOCK}
+import sys
 import iotkit
 from iotkit import host
 
@@ -50,7 +51,7 @@ class Bench(host.Device):
     def start(self) -> None:
         tick(lambda now: setattr(self, "clock", now))
 
-print(iotkit.serve(Bench(), announce=False).url, flush=True)
+print(iotkit.serve(Bench(), announce=False, tls="tls" in sys.argv).url, flush=True)
 threading.Event().wait()
 """
 RPYC = f"""{CLOCK}
@@ -81,10 +82,10 @@ daemon.requestLoop()
 
 
 @contextmanager
-def _process(program: str) -> Iterator[str]:
+def _process(program: str, *args: str) -> Iterator[str]:
     """Run `program` and give what it says first."""
     with subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", program, *args], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         yield process.stdout.readline().strip()
@@ -153,11 +154,21 @@ def rows() -> list[Row]:
         )
         found.append(Row(f"the same, {THREADS} threads at once, beside RPyC", *measured, "≤ 1"))
         found.append(_news(robot, remote))
+        found.append(_encrypted(robot))
         robot.close()
         remote.close()
         proxy._pyroRelease()
         session.close()
     return found
+
+
+def _encrypted(plain: iotkit.Device) -> Row:
+    with _process(SERVED, "tls") as url, iotkit.connect(url) as robot:
+        measured = in_turn(
+            lambda: per_call(lambda: robot.ratio, CALLS),
+            lambda: per_call(lambda: plain.ratio, CALLS),
+        )
+    return Row("robot.ratio from another process, encrypted, beside plain", *measured, "≤ 2")
 
 
 def _news(robot: iotkit.Device, remote: rpyc.Connection) -> Row:

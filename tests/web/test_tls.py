@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
+import random
 import secrets
+import select
 import socket
 import ssl
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -29,7 +32,10 @@ from iotkit.discovery import Found
 from iotkit.errors import BadType, DeviceDisconnected, IotkitError
 from iotkit.links import certificates, proof, tokens, trust
 from iotkit.links.web import WebLink
+from iotkit.server import gate
+from iotkit.server.pairing import MAX_WRONG, the_pairing
 from iotkit.server.service import Service, serve
+from iotkit.transports.tls import MAX_RECORD, TlsSocket
 
 TOKEN = "a-token-of-32-characters-for-you"
 
@@ -202,7 +208,10 @@ def test_the_code_itself_is_not_wanted(user: User) -> None:
             assert_is_error(reply, 400, "BadValue", "the code itself is never sent")
 
 
-def test_guesses_at_the_same_time_are_counted_too(user: User) -> None:
+def test_guesses_at_the_same_time_are_counted_too(
+    user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "PAUSE", 100.0)
     with sealed() as service:
         assert service.code
         guess = {"nonce": "00" * proof.NONCE, "proof": "00" * proof.LENGTH}
@@ -211,21 +220,24 @@ def test_guesses_at_the_same_time_are_counted_too(user: User) -> None:
                 lambda _: ask_json(service.port, "POST", "/-/pair", guess, tls=True), range(40)
             )
             statuses = [reply.status for reply in asked]
-        assert set(statuses) == {403, 429}
-        assert statuses.count(403) < 12
+        assert statuses.count(403) == MAX_WRONG
+        assert statuses.count(429) == 40 - MAX_WRONG
 
 
-def test_who_pairs_holds_up_nobody(user: User) -> None:
-    with sealed() as service, iotkit.connect(service.url) as probe:
-        code = service.code
-        with ThreadPoolExecutor(10) as pool:
-            pairing = [pool.submit(iotkit.pair, service.url, code) for _ in range(10)]
-            while not all(one.done() for one in pairing):
-                began = time.monotonic()
-                assert probe.speed == 80
-                assert time.monotonic() - began < 1.0
-            for one in pairing:
-                one.result()
+def test_a_proof_takes_its_time_and_holds_up_nobody(user: User) -> None:
+    guess = json.dumps({"nonce": "00" * proof.NONCE, "proof": "00" * proof.LENGTH})
+    head = f"POST /-/pair HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(guess)}\r\n\r\n"
+    with (
+        sealed() as service,
+        socket.create_connection(("127.0.0.1", service.port), SOON) as sock,
+        any_certificate().wrap_socket(sock) as client,
+    ):
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with the_pairing._lock:  # as if it was at another proof
+            client.sendall(f"{head}{guess}".encode())
+            assert ask(service.port, "GET", "/speed", tls=True).status == 401
+            assert ask(service.port, "GET", "/speed", tls=True).status == 401
+        assert client.recv(1000).startswith(b"HTTP/1.1 403 ")
 
 
 def test_somebody_in_between_at_the_first_use_gains_nothing(user: User, tmp_path: Path) -> None:
@@ -488,3 +500,67 @@ def test_one_connection_is_read_and_written_by_many_threads_at_once(user: User) 
 
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(work, range(8)))
+
+
+@pytest.fixture
+def pair(user: User) -> Iterator[tuple[TlsSocket, TlsSocket]]:
+    """Both ends of a connection."""
+    ours, theirs = socket.socketpair()
+    context = certificates.serving()
+    with ThreadPoolExecutor(1) as pool:
+        accepted = pool.submit(context.wrap_socket, theirs, server_side=True)
+        ends = TlsSocket(any_certificate().wrap_socket(ours)), TlsSocket(accepted.result(SOON))
+    for end in ends:
+        end.settimeout(SOON)
+    yield ends
+    for end in ends:
+        end.close()
+
+
+def test_what_came_in_one_record_may_be_read_in_pieces(pair: tuple[TlsSocket, TlsSocket]) -> None:
+    ours, theirs = pair
+    ours.sendall(b"x" * MAX_RECORD)
+    assert theirs.recv(1000) == b"x" * 1000
+    assert select.select([theirs], [], [], 0)[0] == []  # all of it has been received
+    assert theirs.pending() == MAX_RECORD - 1000
+    assert theirs.recv(MAX_RECORD) == b"x" * (MAX_RECORD - 1000)
+
+
+def test_a_read_waits_no_longer_than_it_may(pair: tuple[TlsSocket, TlsSocket]) -> None:
+    ours, _ = pair
+    ours.settimeout(0.01)
+    with pytest.raises(TimeoutError):
+        ours.recv(1)
+    ours.settimeout(0)
+    with pytest.raises(BlockingIOError):
+        ours.recv(1)
+
+
+def test_what_the_other_end_does_not_take_is_sent_later(pair: tuple[TlsSocket, TlsSocket]) -> None:
+    ours, theirs = pair
+    ours.settimeout(0)
+    left = bytearray(random.Random(1).randbytes(8_000_000))
+    data = bytes(left)
+    with pytest.raises(BlockingIOError):
+        while True:
+            del left[: ours.send(left)]
+    received = bytearray()
+    while len(received) < len(data):
+        received += theirs.recv(65536)
+        try:
+            del left[: ours.send(left) if left else 0]
+        except BlockingIOError:
+            pass
+    assert received == data
+
+
+def test_closing_wakes_who_reads(pair: tuple[TlsSocket, TlsSocket]) -> None:
+    ours, _ = pair
+    began = time.monotonic()
+    with ThreadPoolExecutor(2) as pool:
+        reading = [pool.submit(one.recv, 1) for one in pair]
+        ours.shutdown(socket.SHUT_RDWR)
+        ours.close()
+    assert time.monotonic() - began < SOON
+    for one in reading:
+        assert isinstance(one.exception(), OSError) or one.result() == b""

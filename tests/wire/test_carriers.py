@@ -102,6 +102,15 @@ def on_the_web():
 
 
 @contextmanager
+def on_an_encrypted_channel():
+    with (
+        iotkit.serve(Probe(), announce=False, tls=True) as service,
+        iotkit.connect(service.url, timeout=SOON) as robot,
+    ):
+        yield robot
+
+
+@contextmanager
 def served_from_a_line():
     from iotkit.links.web import WebLink
 
@@ -122,6 +131,7 @@ CARRIERS = {
         in_a_child_process,
         in_this_process,
         on_the_web,
+        on_an_encrypted_channel,
         served_from_a_line,
     )
     if os.name == "posix" or carrier is not on_a_pseudo_terminal
