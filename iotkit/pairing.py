@@ -28,12 +28,13 @@ def pair(target: str, code: str) -> None:
     no need to pair.
     """
     url, identity = find(target)
-    if identity and not is_private(url):
+    typed = url == target.rstrip("/")  # by a person; else by whoever announced it
+    if not typed and not is_private(url):
         raise NotAllowed(
             f"{target} is not encrypted, so others in this network could read the code: if whoever"
             f" serves it means it so, type iotkit pair {url}"
         )
-    trust = Trust(url, Meant(target if identity else url, identity), anew=True)
+    trust = Trust(url, Meant(url if typed else target, identity), anew=True)
     trust.look()
     signed = trust.is_signed()
     if signed or not trust.encrypted:
@@ -44,7 +45,7 @@ def pair(target: str, code: str) -> None:
         raise NotAllowed(f"what answers for {target} is another device: nothing was kept")
     certificate = SIGNED if signed else trust.certificate
     tokens.keep(given["id"], given["token"], certificate)
-    if certificate and not identity:
+    if certificate and typed:
         tokens.keep(url, given["token"], certificate)
     if identity:
         met.remember(Found(target, target, url, identity))

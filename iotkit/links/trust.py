@@ -156,8 +156,8 @@ class Trust:
         )
 
     def _plain(self) -> WrongCertificate:
-        known_by_address = self._meant.name == self._url
-        remedy = self._meant.remedy if known_by_address else f"use its address: {self._url}"
+        url = self._url.replace("https://", "http://", 1)
+        remedy = self._meant.remedy if self._meant.name == url else f"use its address: {url}"
         return WrongCertificate(
             f"{self._meant.name} was encrypted when you paired with it, and is not now: somebody in"
             " this network may pretend to be it. Nothing was sent. Ask who serves it, and if that"

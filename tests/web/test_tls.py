@@ -272,14 +272,14 @@ def test_who_does_not_know_the_code_can_not_pretend_to_be_the_device(
     assert not list(tmp_path.glob("client/**/*.json"))
 
 
+@pytest.mark.parametrize("identity", ["toy", ""])
 def test_a_code_is_not_sent_in_plain_text_to_a_name(
-    user: User, elsewhere: None, monkeypatch: pytest.MonkeyPatch
+    identity: str, user: User, elsewhere: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = http_reply({"id": "toy", "token": TOKEN})
     with Scripted({"POST /-/pair": given}) as server:
-        monkeypatch.setattr(
-            discovery, "wait_for", lambda *_: Found("toy", "toy", server.url, "toy")
-        )
+        found = Found("toy", "toy", server.url, identity)
+        monkeypatch.setattr(discovery, "wait_for", lambda *_: found)
         with pytest.raises(NotAllowed, match=f"others .* could read the code.*pair {server.url}"):
             iotkit.pair("toy", "BCDF-2345")
         assert server.heard == []
@@ -392,7 +392,7 @@ def test_what_was_encrypted_and_is_not_now_is_told_of_loudly(
         assert server.heard == []
     with V1Server() as old:
         url = old.url.replace("http:", "https:")  # or it answers so,
-        with pytest.raises(WrongCertificate, match="was encrypted when you paired with it"):
+        with pytest.raises(WrongCertificate, match=f"is not now.*use its address: {old.url}"):
             iotkit.connect(Found("probe", "probe", url, identity))
         assert old.requests == []
     user("server")
@@ -439,8 +439,9 @@ def test_a_proxy_with_a_signed_certificate_may_have_a_new_one(
             assert between.heard == b""
 
 
+@pytest.mark.parametrize("identity", ["toy", ""])
 def test_a_signed_certificate_counts_only_where_a_person_typed_the_address(
-    user: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    identity: str, user: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     authority = Authority(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.path))
@@ -449,7 +450,8 @@ def test_a_signed_certificate_counts_only_where_a_person_typed_the_address(
         Scripted({"POST /-/pair": given}) as pretender,
         Relay(authority.sign(), pretender.url) as relay,
     ):
-        monkeypatch.setattr(discovery, "wait_for", lambda *_: Found("toy", "toy", relay.url, "toy"))
+        found = Found("toy", "toy", relay.url, identity)
+        monkeypatch.setattr(discovery, "wait_for", lambda *_: found)
         with pytest.raises(WrongCertificate, match="doesn't know the code"):
             iotkit.pair("toy", "BCDF-2345")
         assert b"BCDF" not in relay.heard
