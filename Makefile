@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # Jupyter wants to hear that it is meant to run as root, as it is in a container.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),-- --allow-root)
 
-.PHONY: help lab test quick check bench live soak figures clean
+.PHONY: help lab test quick check fuzz bench live soak figures clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | \
@@ -45,6 +45,9 @@ live: $(VENV)/kernels.stamp ## measure what is live in a notebook: Stop, panels,
 
 soak: $(VENV)/test.stamp ## plug, pull and break boards on a gateway for an hour
 	@$(BIN)/python tests/soak --minutes $(MINUTES)
+
+fuzz: $(VENV)/test.stamp ## send a host all kinds of nonsense, for ever or ARGS="--seconds 60"
+	@$(BIN)/python tests/fuzz/host_parser.py $(ARGS)
 
 figures: $(VENV)/test.stamp ## measure the Arduino library: flash, RAM, cycles, times on the wire
 	@$(BIN)/python tests/system_tools.py
