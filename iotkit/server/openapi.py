@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..description import Argument, Attribute, Description, Function
+from ..links.proof import LENGTH, NONCE
 from ..links.representation import DEVINFO, DIRECTORY, EXCEPTION, FUNCTION, MEDIA_TYPE, NULL, VALUE
 from ..protocol import fingerprint
 from ..types import INT_MAX, INT_MIN, Limits, Type
@@ -166,6 +167,10 @@ def _in_a_value(schema: Schema) -> Schema:
     return {"anyOf": [schema, inside]}
 
 
+def _hex(length: int) -> Schema:
+    return {"type": "string", "pattern": f"^[0-9a-f]{{{2 * length}}}$"}
+
+
 _CLAIM: Schema = {
     "type": "object",
     "properties": {
@@ -175,6 +180,14 @@ _CLAIM: Schema = {
     },
 }
 
+_CODE: Schema = {"type": "object", "required": ["code"], "properties": {"code": _TEXT}}
+_PROOF: Schema = {
+    "type": "object",
+    "required": ["nonce", "proof"],
+    "properties": {"nonce": _hex(NONCE), "proof": _hex(LENGTH)},
+    "description": "in place of the code, where it is encrypted",
+}
+
 # By media type, and whether there has to be any.
 _TAKES: dict[Action, Callable[[Any], tuple[dict[str, Schema], bool]]] = {
     v1.write: lambda a: ({MEDIA_TYPE: _in_a_value(_given(a)), "text/plain": _given(a)}, True),
@@ -182,10 +195,7 @@ _TAKES: dict[Action, Callable[[Any], tuple[dict[str, Schema], bool]]] = {
     bare.write: lambda a: ({MEDIA_TYPE: _given(a)}, True),
     bare.call: lambda f: ({MEDIA_TYPE: _arguments(f)}, bool(f.args)),
     claims.claim: lambda _: ({MEDIA_TYPE: _CLAIM}, False),
-    pairing.pair: lambda _: (
-        {MEDIA_TYPE: {"type": "object", "required": ["code"], "properties": {"code": _TEXT}}},
-        True,
-    ),
+    pairing.pair: lambda _: ({MEDIA_TYPE: {"anyOf": [_CODE, _PROOF]}}, True),
 }
 
 
@@ -241,6 +251,10 @@ _GIVES: dict[Action, Callable[[Any], Schema]] = {
         "properties": {"claim": _TEXT, "claimed_by": _TEXT, "seconds": {"type": "number"}},
     },
     claims.release: lambda _: {"type": "null"},
-    pairing.pair: lambda _: {"type": "object", "properties": {"id": _TEXT, "token": _TEXT}},
+    pairing.pair: lambda _: {
+        "type": "object",
+        "required": ["id", "token"],
+        "properties": {"id": _TEXT, "token": _TEXT, "proof": _TEXT},
+    },
 }
 _STREAMS = (bare.read, bare.hear)
