@@ -12,11 +12,11 @@ import threading
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import opened
 from .claiming import Claim
+from .closing import Closing
 from .commands import all_names, begin_call, begin_set, signature, unknown, wait
 from .description import Attribute, Function
 from .errors import BadType, ReadOnly, UnknownName
@@ -42,7 +42,7 @@ class _DeviceClass(type):
         return [name for name in super().__dir__() if not name.startswith("_")]
 
 
-class Device(metaclass=_DeviceClass):
+class Device(Closing, metaclass=_DeviceClass):
     """A device, as an object.
 
     `robot.speed` reads an attribute, `robot.speed = 80` sets it, `robot.forward(500)` calls a
@@ -155,17 +155,6 @@ class Device(metaclass=_DeviceClass):
             watch.close()
         self._link.close()
         opened.remove(self)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         known = self._link.description

@@ -9,9 +9,9 @@ import inspect
 import keyword
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from .closing import Closing
 from .commands import attribute, begin_call, begin_set, signature, wait
 from .description import Attribute, Function
 from .device import Device, link_of
@@ -35,7 +35,7 @@ class Results(dict[str, Any]):
         return "\n".join(f"{name:{width}}  {_answer(one)}" for name, one in self.items())
 
 
-class Group:
+class Group(Closing):
     """Several devices, used as one.
 
     `robots.forward(500)` calls a function of all, `robots.speed` reads an attribute of all; both
@@ -57,17 +57,6 @@ class Group:
         """Let go of all the devices; a second time does nothing."""
         for device in self:
             device.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __iter__(self) -> Iterator[Device]:
         return (one for one in self._members.values() if isinstance(one, Device))

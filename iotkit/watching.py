@@ -12,9 +12,9 @@ import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from copy import copy
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
+from .closing import Closing
 from .description import Attribute
 from .errors import BadValue, IotkitError
 from .links import Change, Link, State, is_last
@@ -40,7 +40,7 @@ class News(NamedTuple):
     time: float
 
 
-class Watch(Iterator[News], AsyncIterator[News]):
+class Watch(Closing, Iterator[News], AsyncIterator[News]):
     """The news of one attribute or event, until `close()`, the end of a `with`, or its own.
 
         for distance, time in robot.watch("distance"):
@@ -91,17 +91,6 @@ class Watch(Iterator[News], AsyncIterator[News]):
         self._forgotten.detach()
         self._following.close()
         self._inbox.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __iter__(self) -> Self:
         return self

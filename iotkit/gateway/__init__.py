@@ -7,9 +7,9 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from types import TracebackType
-from typing import NoReturn, Self
+from typing import NoReturn
 
+from ..closing import Closing
 from .board import Board, Terms, Told
 from .ports import USB, plugged_in
 
@@ -36,7 +36,7 @@ def allow_many_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-class Gateway:
+class Gateway(Closing):
     """Serves the boards behind the ports that match `allowed`, see `ports.plugged_in`.
 
     `tell` is called with what happens, by one thread at a time. The rest is as in `iotkit.serve`,
@@ -80,17 +80,6 @@ class Gateway:
             self._step()
             self._rest()
         self._workers.shutdown()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _look(self) -> None:
         there = plugged_in(self._allowed)

@@ -6,9 +6,8 @@ import asyncio
 import hashlib
 import re
 from collections import deque
-from types import TracebackType
-from typing import Self
 
+from ..closing import Closing
 from ..errors import IotkitError
 from ..links import Change, Following, is_last
 from ..links.representation import exception, to_json
@@ -25,7 +24,7 @@ MAX_LISTENERS = 500  # requests at once that wait for news of the device
 _TAG = re.compile('"[^"]*"')
 
 
-class News:
+class News(Closing):
     """What one client is told of an attribute or event; it has to be closed.
 
     The last `keep` changes wait for a client that is slower than they come.
@@ -59,17 +58,6 @@ class News:
         if self in self._served.listeners:
             self._served.listeners.remove(self)
             self._served.bridge.post(self._end)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     # What follows runs in threads of the bridge's and the link's.
 

@@ -7,10 +7,10 @@ import errno
 import socket
 import ssl
 import threading
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from .. import host as hosts
+from ..closing import Closing
 from ..device import Device, link_of
 from ..errors import BadTarget, BadType, DeviceDisconnected, PortBusy
 from ..links import Link, certificates, tokens
@@ -38,7 +38,7 @@ _EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - recognised here, never the d
 _open: set[Service] = set()
 
 
-class Service:
+class Service(Closing):
     """A device on the web, from `serve` until `close`.
 
     `url` is where it is, without a slash at its end; `port` is its TCP port.
@@ -130,17 +130,6 @@ class Service:
             self._link.close()
         self._served.close()
         loop.release()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"<{self._link.description.id} at {self.url}{', closed' if self._closed else ''}>"

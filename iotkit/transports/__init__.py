@@ -7,14 +7,14 @@ closes it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from types import TracebackType
-from typing import Self
+
+from ..closing import Closing
 
 TICK = 0.1  # seconds after which a read without data returns, so that its caller sees the time
 CHUNK = 4096  # bytes read at once
 
 
-class Transport(ABC):
+class Transport(Closing, ABC):
     """A two-way stream of bytes; `name` is what a person calls it, such as `/dev/ttyUSB0`.
 
     `resets` tells that opening it may have restarted the board (see `Serial`); `rates` are those,
@@ -47,14 +47,3 @@ class Transport(ABC):
     @abstractmethod
     def close(self) -> None:
         """Let go of it, from any thread; a second time does nothing."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
