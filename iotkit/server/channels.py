@@ -33,7 +33,9 @@ class Channels:
         self._closed = False
 
     def have_room(self) -> None:
-        """Raise Refused where there are as many as may be."""
+        """Raise Refused where there are as many as may be, or nothing to reach."""
+        if self._link.closed:  # it is about to be served no more
+            raise Refused(503, "DeviceDisconnected", f"{self._link.description.id} is gone")
         if len(self._open) >= MAX_CHANNELS:
             raise Refused(503, "TooManyClients", f"{MAX_CHANNELS} channels are open already")
 

@@ -74,7 +74,8 @@ class Handler(RequestHandler):
     head = post = delete = patch = put = options = get
 
     def on_connection_close(self) -> None:
-        """Wait no more for what nobody will read; tornado calls this."""
+        """Wait no more for what nobody will read or send; tornado calls this."""
+        super().on_connection_close()
         if self._work is not None:
             self._work.cancel()
 

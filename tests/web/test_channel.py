@@ -338,6 +338,13 @@ def test_a_channel_to_a_device_that_is_unplugged_says_so() -> None:
             _ = board.x
 
 
+def test_there_is_no_channel_to_a_device_that_is_gone_for_good() -> None:
+    with boarded({}) as (robot, _), iotkit.serve(robot, announce=False) as service:
+        robot.close()
+        reply = ask(service.port, "GET", "/-/channel", Connection="Upgrade", Upgrade="iotoy/2")
+        assert_is_error(reply, 503, "DeviceDisconnected", "is gone")
+
+
 @both_ways
 def test_eight_clients_at_once_each_get_their_own_answers(tls: bool) -> None:
     with iotkit.serve(Probe(), announce=False, tls=tls) as service:

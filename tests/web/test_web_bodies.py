@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import socket
+import time
 from typing import Any
 
 import pytest
 from fake_devices import Probe
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from web_tools import Reply, Several, ask, ask_json, assert_is_error
+from web_tools import SOON, Reply, Several, ask, ask_json, assert_is_error
 
 import iotkit
+from iotkit.server.handler import Handler
 from iotkit.sim.testhosttiny import TestHostTiny
 from iotkit.types import INT_MAX, INT_MIN
 
@@ -183,3 +187,19 @@ def test_a_body_that_is_not_utf8_is_refused(content_type: str | None) -> None:
     with iotkit.serve(Probe(), announce=False) as service:
         reply = ask(service.port, "PUT", "/name", b"\xff\xfe\xfa", content_type)
         assert_is_error(reply, 400, "BadValue", "the body is not")
+
+
+def test_who_leaves_in_the_middle_of_a_body_leaves_nothing_behind() -> None:
+    def requests_begun() -> int:
+        return sum(isinstance(one, Handler) for one in gc.get_objects())
+
+    with iotkit.serve(TestHostTiny(), announce=False) as service:
+        for _ in range(20):
+            with socket.create_connection(("127.0.0.1", service.port), SOON) as client:
+                head = "PUT /ratio HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5\r\n\r\n"
+                client.sendall(f"{head}1.".encode())
+        deadline = time.monotonic() + SOON
+        assert value_of(ask(service.port, "GET", "/ratio")) == 0.0
+        while gc.collect() + 1 and requests_begun() > 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
