@@ -7,6 +7,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
+TARGET ?= host
 MINUTES ?= 60
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
@@ -14,7 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # Jupyter wants to hear that it is meant to run as root, as it is in a container.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),-- --allow-root)
 
-.PHONY: help lab test quick check fuzz bench live soak figures clean
+.PHONY: help lab test quick check bench live soak fuzz figures clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | \
@@ -46,8 +47,8 @@ live: $(VENV)/kernels.stamp ## measure what is live in a notebook: Stop, panels,
 soak: $(VENV)/test.stamp ## plug, pull and break boards on a gateway for an hour
 	@$(BIN)/python tests/soak --minutes $(MINUTES)
 
-fuzz: $(VENV)/test.stamp ## send a host all kinds of nonsense, for ever or ARGS="--seconds 60"
-	@$(BIN)/python tests/fuzz/host_parser.py $(ARGS)
+fuzz: $(VENV)/fuzz.stamp ## look for bytes that break a parser: make fuzz TARGET=device ARGS=-max_total_time=600
+	@$(BIN)/python tests/fuzz $(TARGET) $(ARGS)
 
 figures: $(VENV)/test.stamp ## measure the Arduino library: flash, RAM, cycles, times on the wire
 	@$(BIN)/python tests/system_tools.py
@@ -87,6 +88,11 @@ $(VENV)/test.stamp: $(VENV)/lab.stamp
 $(VENV)/bench.stamp: $(VENV)/lab.stamp
 	@echo 'Installing what iotkit is measured beside …'
 	@$(PIP) --group bench
+	@touch $@
+
+$(VENV)/fuzz.stamp: $(VENV)/lab.stamp
+	@echo 'Installing the fuzzer …'
+	@$(PIP) --group fuzz
 	@touch $@
 
 $(VENV)/kernels.stamp: $(VENV)/test.stamp tests/browser/kernels.py
