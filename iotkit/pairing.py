@@ -23,7 +23,8 @@ def pair(target: str, code: str) -> None:
     """Pair with the device `target`, a name on the network or a web address.
 
     `code` is what `iotkit serve --lan` shows. From then on this computer's user may connect to
-    the device, as long as it shows the same certificate. Raises NotAllowed for a wrong code,
+    the device, as long as it shows the same certificate; with the code for teachers, also take it
+    from others who have claimed it. Raises NotAllowed for a wrong code,
     WrongCertificate where what answers doesn't know the code itself, DeviceError where there is
     no need to pair.
     """
@@ -44,9 +45,11 @@ def pair(target: str, code: str) -> None:
     if identity and given["id"] != identity:
         raise NotAllowed(f"what answers for {target} is another device: nothing was kept")
     certificate = SIGNED if signed else trust.certificate
-    tokens.keep(given["id"], given["token"], certificate)
+    teacher = given.get("teacher")
+    kept = given["token"], certificate, teacher if isinstance(teacher, str) else ""
+    tokens.keep(given["id"], *kept)
     if certificate and typed:
-        tokens.keep(url, given["token"], certificate)
+        tokens.keep(url, *kept)
     if identity:
         met.remember(Found(target, target, url, identity))
 

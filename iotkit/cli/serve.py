@@ -36,6 +36,11 @@ _READABLE = "Others on this network can read what is sent, the code too: see SEC
 )
 @click.option("--token", is_flag=True, help="Let nobody in without a code, on this machine too.")
 @click.option(
+    "--teacher",
+    is_flag=True,
+    help="Show a second code, for who may take a device from others that have claimed it.",
+)
+@click.option(
     "--auto",
     is_flag=True,
     help="Serve what is plugged in, for as long as it is. A TARGET is a pattern of ports then.",
@@ -50,6 +55,7 @@ def serve(
     lan: bool,
     anyone: bool,
     token: bool,
+    teacher: bool,
     auto: bool,
     tls: bool | None,
     announce: bool,
@@ -65,6 +71,8 @@ def serve(
 
     if anyone and (token or not lan):
         raise click.UsageError("--open goes with --lan, and not with --token.")
+    if teacher and (anyone or not (lan or token)):
+        raise click.UsageError("--teacher goes with --lan or --token, and not with --open.")
     host, needed = _EVERYWHERE if lan else _LOOPBACK, False if anyone else token or None
     warning = _OPEN if anyone else _READABLE if lan and tls is False else ""
     end_on_signals()
@@ -72,7 +80,7 @@ def serve(
         if port:
             raise click.UsageError("--port doesn't go with --auto: each device has its own.")
         how = {"host": host, "token": needed, "tls": tls, "announce": announce, "baud": baud}
-        _watch(targets, as_json, warning, **how)
+        _watch(targets, as_json, warning, teacher=teacher, **how)
     with ExitStack() as stack:
         services: list[tuple[Device, Service]] = []
         for number, target in enumerate(targets or (None,)):
@@ -84,23 +92,26 @@ def serve(
                 announce=announce,
                 token=needed,
                 tls=tls,
+                teacher=teacher,
             )
             services.append((device, stack.enter_context(service)))
         if warning:
             complain(warning)
         if as_json:
-            print_json([_facts(device, service) for device, service in services])
+            print_json([_facts(device, service, teacher) for device, service in services])
         else:
             for device, service in services:
                 id_ = typed.description(device).id
                 say(f"{id_}  {service.url}  {_in_python(service, announce)}")
-            _show_code([service for _, service in services], announce)
+            _show_code([service for _, service in services], announce, teacher)
             say("Ctrl-C ends it.")
         while True:
             threading.Event().wait(3600)  # with a limit, so that Ctrl-C works on Windows
 
 
-def _watch(targets: tuple[str, ...], as_json: bool, warning: str, **how: Any) -> NoReturn:
+def _watch(
+    targets: tuple[str, ...], as_json: bool, warning: str, *, teacher: bool, **how: Any
+) -> NoReturn:
     """Be the gateway, and keep a log of it."""
     from ..gateway import USB, Gateway, Told, allow_many_files
     from ..links.trust import is_private
@@ -125,18 +136,24 @@ def _watch(targets: tuple[str, ...], as_json: bool, warning: str, **how: Any) ->
             if not as_json:
                 log(f"To use them elsewhere, once for each: iotkit pair {called}", "")
             show_code(pairing_code())
+            if teacher:
+                show_teachers_code(pairing_code(teacher=True))
+
+    def show_teachers_code(code: str) -> None:
+        log(f"The code for teachers is {code}", "teachers_code", code=code)
 
     shown: list[str] = []
     on_new_code(show_code)
+    on_new_code(show_teachers_code, teacher=True)
     allow_many_files()
     if warning:
         complain(warning)
-    with Gateway(targets or (USB,), tell, **how) as gateway:
+    with Gateway(targets or (USB,), tell, teacher=teacher, **how) as gateway:
         log("Waiting for boards to be plugged in; Ctrl-C ends it.", "ready")
         gateway.run()
 
 
-def _show_code(services: list[Service], announced: bool) -> None:
+def _show_code(services: list[Service], announced: bool, teacher: bool) -> None:
     """Say how others get in, if they need the code, and what takes its place."""
     from ..discovery import python_name
     from ..links.trust import is_private
@@ -149,9 +166,12 @@ def _show_code(services: list[Service], announced: bool) -> None:
     called = python_name(first.name) if announced and is_private(first.url) else first.url
     say(f"To use it elsewhere, once: iotkit pair {'NAME' if more else called}")
     say(f"The code is {first.code}")
+    if teacher:
+        on_new_code(lambda code: say(f"The code for teachers is now {code}"), teacher=True)
+        say(f"The code for teachers is {first.teachers_code}")
 
 
-def _facts(device: Device, service: Service) -> dict[str, object]:
+def _facts(device: Device, service: Service, teacher: bool) -> dict[str, object]:
     return {
         "id": typed.description(device).id,
         "target": typed.target(device),
@@ -159,6 +179,7 @@ def _facts(device: Device, service: Service) -> dict[str, object]:
         "port": service.port,
         "name": service.name,
         "code": service.code,
+        "teachers_code": service.teachers_code if teacher else "",
         "certificate": service.certificate,
     }
 

@@ -52,12 +52,13 @@ class Gateway(Closing):
         announce: bool = True,
         token: bool | None = None,
         tls: bool | None = None,
+        teacher: bool = False,
         baud: int | None = None,
     ) -> None:
         self._allowed, self._told = allowed, tell
         self._telling, self._wake = threading.Lock(), threading.Event()
         self._terms = Terms(
-            host, announce, token, tls, baud, self._tell, self._wake.set, self._is_left
+            host, announce, token, tls, baud, self._tell, self._wake.set, self._is_left, teacher
         )
         self._boards: dict[str, Board] = {}  # by their ports
         self._steps: dict[str, Future[None]] = {}

@@ -59,6 +59,7 @@ class Terms:
     tell: Callable[[Told], None]
     wake: Callable[[], None]
     is_left: Callable[[str], bool]
+    teacher: bool = False
 
 
 class Board:
@@ -208,6 +209,7 @@ def _service(link: LosableLink, terms: Terms) -> Service:
             announce=terms.announce,
             token=terms.token,
             tls=terms.tls,
+            teacher=terms.teacher,
         )
 
     device = device_over(link)

@@ -1,6 +1,7 @@
 """The tokens of devices that don't let everybody in, in files that only their owner can read.
 
-A device served on this computer has its token there too, so its owner's programs find it.
+A device served on this computer has its token there too, so its owner's programs find it. Beside
+it may be another one, with which a teacher takes the device from others.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ class Meant:
 
         Raises NotAllowed where there is none, or the server's is another device than is meant.
         """
-        token = kept(self.asked_for(challenge))
+        identity = self.asked_for(challenge)
+        token = teachers(identity) or kept(identity)
         if not token:
             raise self.unpaired()
         return token
@@ -85,10 +87,12 @@ def checked(token: str) -> str:
 
 def kept(identity: str) -> str:
     """Return the token of the device with this identity; an empty one where none is known."""
-    try:
-        return checked(_known(identity)["token"])
-    except (ValueError, TypeError, KeyError):
-        return ""
+    return _kept(identity, "token")
+
+
+def teachers(identity: str) -> str:
+    """Return the teacher's token of that device; an empty one where none is known."""
+    return _kept(identity, "teacher")
 
 
 def certificate(identity: str) -> str:
@@ -96,12 +100,15 @@ def certificate(identity: str) -> str:
     return str(_known(identity).get("certificate", ""))
 
 
-def keep(identity: str, token: str, certificate: str = "") -> None:
+def keep(identity: str, token: str, certificate: str = "", teacher: str = "") -> None:
     """Keep a device's token, and the certificate of its server if it has one; see links.trust.
 
-    Raises BadValue for what is no token, IotkitError where it can't be kept.
+    A teacher's token is kept beside it, until the device has another token. Raises BadValue for
+    what is no token, IotkitError where it can't be kept.
     """
     checked(token)
+    if not teacher and kept(identity) == token:
+        teacher = teachers(identity)
     path = _path(identity)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -109,7 +116,8 @@ def keep(identity: str, token: str, certificate: str = "") -> None:
         handle, name = tempfile.mkstemp(dir=path.parent)  # that only its owner can read
         with open(handle, "w", encoding="utf-8") as file:
             known = {"id": identity, "token": token}
-            json.dump(known | ({"certificate": certificate} if certificate else {}), file)
+            more = {"certificate": certificate, "teacher": teacher and checked(teacher)}
+            json.dump(known | {key: text for key, text in more.items() if text}, file)
         os.replace(name, path)
         _tidy(path.parent)
     except OSError as error:
@@ -123,6 +131,22 @@ def made(identity: str) -> str:
         token = secrets.token_urlsafe(24)
         keep(identity, token)
     return token
+
+
+def made_for_teachers(identity: str) -> str:
+    """Return the teacher's token of a device that is served here, or a new one, as `made` does."""
+    teacher = teachers(identity)
+    if not teacher:
+        teacher = secrets.token_urlsafe(24)
+        keep(identity, made(identity), certificate(identity), teacher)
+    return teacher
+
+
+def _kept(identity: str, which: str) -> str:
+    try:
+        return checked(_known(identity)[which])
+    except (ValueError, TypeError, KeyError):
+        return ""
 
 
 def _known(identity: str) -> dict[str, Any]:

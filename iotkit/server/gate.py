@@ -35,11 +35,12 @@ class Gate:
     `names` are the host names of this computer and its device, in small letters, beside
     `localhost` and addresses: a browser that was lured here under another name is refused. With
     a `token`, whoever asks has to know it; `identity` tells them which device's token is meant.
+    Who knows the `teacher` token instead may take the device from others; an empty one is nobody's.
     """
 
-    def __init__(self, names: set[str], identity: str, token: str = "") -> None:
+    def __init__(self, names: set[str], identity: str, token: str = "", teacher: str = "") -> None:
         self._names = names
-        self.identity, self.token = identity, token
+        self.identity, self.token, self.teacher = identity, token, teacher
         self._realm = quote(identity)  # it may have been a device's to choose
         self._tries = Tries(FREE_TRIES)
 
@@ -59,9 +60,11 @@ class Gate:
     def may_take(self, request: Request) -> bool:
         """Whether who asks may claim a device that somebody else has claimed.
 
-        Where everybody is let in, that is who sits at this computer.
+        That is who has the teacher's token; where everybody is let in, who sits at this computer.
         """
-        return not self.token and is_loopback(request.address)
+        if not self.token:
+            return is_loopback(request.address)
+        return _knows(_BEARER.fullmatch(request.headers.get("authorization", "")), self.teacher)
 
     def _is_ours(self, host: str) -> bool:
         found = _HOST.fullmatch(host.lower())
@@ -81,7 +84,7 @@ class Gate:
         bearer = _BEARER.fullmatch(given)
         if given:
             self._tries.check(request.address)
-        if bearer and hmac.compare_digest(bearer[1].encode(), self.token.encode()):
+        if _knows(bearer, self.token) or _knows(bearer, self.teacher):
             return
         if given:
             self._tries.count(request.address)
@@ -153,6 +156,11 @@ def _check_browser(request: Request, host: str) -> None:
     )
     if browser and (origin is None or form):
         raise Refused(403, "NotAllowed", "a form on a web page may not drive this device")
+
+
+def _knows(bearer: re.Match[str] | None, token: str) -> bool:
+    given = bearer[1] if bearer else ""
+    return hmac.compare_digest(given.encode(), token.encode()) and bool(given)
 
 
 def _network(address: str) -> str:

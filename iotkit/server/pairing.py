@@ -27,35 +27,66 @@ MAX_WRONG = 5  # tries; then there is a new code
 _ANYBODY = ""  # tries are counted for all addresses together: one may have many of them
 
 
+class _Code:
+    """A code that is shown, or none; `tell` is called with each that takes its place."""
+
+    def __init__(self) -> None:
+        self.text, self._made_at = "", 0.0
+        self.tell: Callable[[str], None] | None = None
+
+    @property
+    def is_good(self) -> bool:
+        return bool(self.text) and time.monotonic() <= self._made_at + LIFETIME
+
+    @property
+    def shown(self) -> str:
+        return f"{self.text[:4]}-{self.text[4:]}"
+
+    def renew(self) -> None:
+        self.text = "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH))
+        self._made_at = time.monotonic()
+
+    def end(self) -> None:
+        """Be good no more; where nobody is told a new one, there is none."""
+        if self.text and self.tell is not None:
+            self.renew()
+            self.tell(self.shown)
+        else:
+            self.text = ""
+
+
 class Pairing:
-    """The code of this program, for all devices that it serves."""
+    """The codes of this program, for all devices that it serves: one for all, one for teachers."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._code, self._made_at, self._wrong = "", 0.0, 0
+        self._codes = {False: _Code(), True: _Code()}  # by whether it is a teacher's
+        self._wrong = 0
         self._tries = Tries(MAX_WRONG)
-        self._tell: Callable[[str], None] | None = None
 
-    def tell(self, callback: Callable[[str], None]) -> None:
+    def tell(self, callback: Callable[[str], None], *, teacher: bool = False) -> None:
         """Call `callback` with each code that takes the place of one that is used up."""
-        self._tell = callback
+        self._codes[teacher].tell = callback
 
-    def code(self) -> str:
+    def code(self, *, teacher: bool = False) -> str:
         """Return the code to show, as `BCDF-2345`; it is good for LIFETIME."""
         with self._lock:
-            if not self._code or self._is_old():
-                self._renew()
-            return _shown(self._code)
+            code = self._codes[teacher]
+            if not code.is_good:
+                code.renew()
+                self._wrong = 0
+            return code.shown
 
-    def redeem(self, typed: str) -> None:
-        """Raise Refused where `typed` is not the code."""
+    def redeem(self, typed: str) -> bool:
+        """Return whether `typed` is the teachers' code; raise Refused where it is no code."""
         given = plain_code(typed).encode()
-        self._redeem(lambda code: hmac.compare_digest(given, code.encode()))
+        return self._redeem(lambda code: hmac.compare_digest(given, code.encode()))
 
-    def prove(self, nonce: bytes, proof: bytes, certificate: str) -> bytes:
-        """Return what proves that this knows the code; raise Refused where `proof` doesn't.
+    def prove(self, nonce: bytes, proof: bytes, certificate: str) -> tuple[bytes, bool]:
+        """Return what proves that this knows the code, and whether it is the teachers'.
 
-        See links.proof. It takes a while, and one after the other.
+        Raises Refused where `proof` is of no code. See links.proof. It takes a while, and one
+        after the other.
         """
         known = [b"", b""]
 
@@ -63,38 +94,25 @@ class Pairing:
             known[:] = proofs(code, nonce, certificate)
             return hmac.compare_digest(proof, known[0])
 
-        self._redeem(is_right)
-        return known[1]
+        teacher = self._redeem(is_right)
+        return known[1], teacher
 
-    def _redeem(self, is_right: Callable[[str], bool]) -> None:
+    def _redeem(self, is_right: Callable[[str], bool]) -> bool:
         with self._lock:
             self._tries.check(_ANYBODY)
-            if not self._code or self._is_old():
-                self._tries.count(_ANYBODY)
-                self._end()
-                raise Refused(403, "NotAllowed", "the code is too old: ask for a new one")
-            if is_right(self._code):
-                return
+            good = [(teacher, code) for teacher, code in self._codes.items() if code.is_good]
+            for teacher, code in good:
+                if is_right(code.text):
+                    return teacher
             self._tries.count(_ANYBODY)
             self._wrong += 1
-            if self._wrong >= MAX_WRONG:
-                self._end()
+            if self._wrong >= MAX_WRONG or not good:
+                self._wrong = 0
+                for code in self._codes.values():
+                    code.end()
+            if not good:
+                raise Refused(403, "NotAllowed", "the code is too old: ask for a new one")
             raise Refused(403, "NotAllowed", "that is not the code: look again where it is shown")
-
-    def _is_old(self) -> bool:
-        return time.monotonic() > self._made_at + LIFETIME
-
-    def _end(self) -> None:
-        """Let the code be good no more; where nobody is told a new one, there is none."""
-        if self._tell is None:
-            self._code = ""
-            return
-        self._renew()
-        self._tell(_shown(self._code))
-
-    def _renew(self) -> None:
-        self._code = "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH))
-        self._made_at, self._wrong = time.monotonic(), 0
 
 
 the_pairing = Pairing()
@@ -106,15 +124,18 @@ async def pair(served: Served, request: Request, _: Any) -> Response:
         raise Refused(404, "UnknownName", f"{served.known.id} lets everybody in: no need to pair")
     given = json_in(request)
     given = given if isinstance(given, dict) else {}
-    value = {"id": served.gate.identity, "token": served.gate.token}
+    gate = served.gate
+    value = {"id": gate.identity, "token": gate.token}
     if served.certificate:
         nonce, proof = _bytes(given, "nonce", NONCE), _bytes(given, "proof", LENGTH)
         # It takes too long for the event loop.
-        answer = await asyncio.to_thread(the_pairing.prove, nonce, proof, served.certificate)
-        value["proof"] = answer.hex()
+        proven = await asyncio.to_thread(the_pairing.prove, nonce, proof, served.certificate)
+        value["proof"], teacher = proven[0].hex(), proven[1]
     else:
         code = given.get("code")
-        the_pairing.redeem(code if isinstance(code, str) else "")
+        teacher = the_pairing.redeem(code if isinstance(code, str) else "")
+    if teacher and gate.teacher:
+        value["teacher"] = gate.teacher
     return ok(value, {"Cache-Control": "no-store"})
 
 
@@ -126,7 +147,3 @@ def _bytes(given: dict[str, Any], name: str, length: int) -> bytes:
             " sent to an encrypted service"
         )
     return bytes.fromhex(text)
-
-
-def _shown(code: str) -> str:
-    return f"{code[:4]}-{code[4:]}"

@@ -52,6 +52,7 @@ class Service(Closing):
         *,
         announce: bool,
         token: str,
+        teacher: str,
         own: bool,
         tls: bool,
     ) -> None:
@@ -59,7 +60,7 @@ class Service(Closing):
         identity = link.identify() if token or announce else ""
         # On this computer alone it has no name: others could make a browser believe one of these.
         names = set() if is_loopback(host) else own_names(link.description.name, host)
-        gate = Gate(names, identity, token)
+        gate = Gate(names, identity, token, teacher)
         sealing = certificates.serving() if tls else None
         listening = _listening(port, host)
         self.port: int = listening.getsockname()[1]
@@ -113,6 +114,11 @@ class Service(Closing):
         """What a person types to pair with the device, in the next ten minutes; see `pair`."""
         return the_pairing.code() if self.locked else ""
 
+    @property
+    def teachers_code(self) -> str:
+        """The same for a teacher, who may take the device from others; empty without one."""
+        return the_pairing.code(teacher=True) if self._served.gate.teacher else ""
+
     def close(self) -> None:
         """Say goodbye on the network and end every connection; a second time does nothing.
 
@@ -164,6 +170,7 @@ def serve(
     announce: bool = True,
     token: str | bool | None = None,
     tls: bool | None = None,
+    teacher: bool = False,
 ) -> Service:
     """Give `device` a web service that runs beside the caller, and return that.
 
@@ -176,26 +183,48 @@ def serve(
     lets everybody in. By default there is one on the network, and none on this computer alone.
     With `tls` all is encrypted, under this user's own certificate, which clients know again; by
     default it is so on the network, unless everybody is let in: clients of version 1 can't do it.
+    Served once with `teacher`, the device has a second token: who has that may take the device
+    from others that have claimed it; see `Service.teachers_code`.
 
     Raises BadType for what is no device, PortBusy for a port that another program has, BadTarget
     for one that can't be, BadValue for what is no token.
     """
     if isinstance(device, Device):
         link = link_of(device)
-        needed = _token(link, host, token)
-        tls = _encrypted(tls, host, needed)
-        return Service(link, port, host, announce=announce, token=needed, own=False, tls=tls)
+        return _served(link, port, host, announce, token, tls, teacher, own=False)
     if not isinstance(device, hosts.Device):
         raise BadType(f"serve() takes a device, not {shown(device)}")
     hosted = hosts.Hosted(device)
     link = LocalLink(hosted, f"python:{type(device).__name__}")
     try:
-        needed = _token(link, host, token)
-        tls = _encrypted(tls, host, needed)
-        return Service(link, port, host, announce=announce, token=needed, own=True, tls=tls)
+        return _served(link, port, host, announce, token, tls, teacher, own=True)
     except BaseException:
         link.close()
         raise
+
+
+def _served(
+    link: Link,
+    port: int,
+    host: str,
+    announce: bool,
+    token: str | bool | None,
+    tls: bool | None,
+    teacher: bool,
+    *,
+    own: bool,
+) -> Service:
+    needed = _token(link, host, token)
+    return Service(
+        link,
+        port,
+        host,
+        announce=announce,
+        token=needed,
+        teacher=_teachers(link, teacher) if needed else "",
+        own=own,
+        tls=_encrypted(tls, host, needed),
+    )
 
 
 @atexit.register
@@ -217,6 +246,12 @@ def _token(link: Link, host: str, token: str | bool | None) -> str:
         raise BadType(f"a token is a text, or True or False, not {shown(token)}")
     tokens.keep(link.identify(), token)  # for the owner's other programs
     return token
+
+
+def _teachers(link: Link, wanted: bool) -> str:
+    """Return the token of teachers; an empty one where none was ever wanted."""
+    identity = link.identify()
+    return tokens.made_for_teachers(identity) if wanted else tokens.teachers(identity)
 
 
 def _encrypted(tls: bool | None, host: str, token: str) -> bool:

@@ -656,6 +656,7 @@ def test_what_is_served_is_found_and_driven_from_another_process(unique_name):
             "port": service["port"],
             "name": name,
             "code": "",
+            "teachers_code": "",
             "certificate": "",
         }
         assert output_of_another_process("set", service["url"], "speed", "80") == ""
@@ -729,7 +730,16 @@ def test_a_service_open_to_the_network_is_warned_of():
         assert requests.get(f"{url}/speed", timeout=PATIENCE).status_code == 200
 
 
-@pytest.mark.parametrize("options", [["--open"], ["--lan", "--open", "--token"], ["--tokn"]])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--open"],
+        ["--lan", "--open", "--token"],
+        ["--tokn"],
+        ["--teacher"],
+        ["--lan", "--open", "--teacher"],
+    ],
+)
 def test_options_that_can_not_be_serve_nothing(options):
     done = iotkit("serve", ROBOT, "--no-announce", *options)
     assert (done.returncode, done.stdout) == (2, "")
@@ -783,6 +793,20 @@ def test_a_code_may_come_from_a_program():
         done = iotkit("pair", service["url"], stdin="\n")
         assert (done.returncode, done.stderr.count("\n")) == (1, 1)
         assert "not the code" in done.stderr
+
+
+def test_teachers_have_a_code_of_their_own_where_that_is_asked_for():
+    with started("serve", ROBOT, "--token", "--teacher", "--no-announce") as (service,):
+        codes = {service["code"], service["teachers_code"]}
+        assert len(codes - {""}) == 2
+        for code in codes:
+            assert iotkit("pair", service["url"], stdin=f"{code}\n").returncode == 0
+    with running("serve", ROBOT, "--lan", "--teacher", "--no-announce") as process:
+        shown = [process.stdout.readline() for _ in range(5)]
+        assert [line.rpartition(" ")[0] for line in shown[2:4]] == [
+            "The code is",
+            "The code for teachers is",
+        ]
 
 
 def test_wrong_codes_are_followed_by_a_new_one():

@@ -9,13 +9,16 @@ from pathlib import Path
 import pytest
 from fake_devices import Probe
 from web_servers import Scripted, http_reply
-from web_tools import ask_json
+from web_tools import ask, ask_json
 
 import iotkit
 from iotkit import NotAllowed, discovery
+from iotkit.device import device_over
 from iotkit.discovery import Found
-from iotkit.errors import DeviceError, ProtocolError
+from iotkit.errors import DeviceClaimed, DeviceError, ProtocolError
 from iotkit.links import tokens
+from iotkit.links.channel import open_channel
+from iotkit.links.serial import SerialLink
 from iotkit.server import gate, pairing
 from iotkit.server.messages import Refused
 from iotkit.server.pairing import Pairing, the_pairing
@@ -178,3 +181,76 @@ def test_by_name_on_the_network_which_says_that_a_token_is_needed(
             assert probe.speed == 80
         info = next(iter(i for n, i in discovery.the_browser()._infos.items() if unique_name in n))
         assert info.properties[b"auth"] == b"token"
+
+
+# For teachers
+
+
+def test_the_teachers_code_gives_a_teacher_what_takes_the_device_from_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def user(name: str) -> None:
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / name))
+
+    user("server")
+    with locked(teacher=True) as service:
+        user("pupil")
+        iotkit.pair(service.url, service.code)
+        user("teacher")
+        assert service.teachers_code != service.code
+        iotkit.pair(service.url, service.teachers_code)
+        with iotkit.connect(service.url) as teachers:
+            user("pupil")
+            transport = open_channel(service.url)
+            assert transport is not None
+            with (
+                device_over(SerialLink(transport)) as pupils,
+                pupils.claim(who="a pupil"),
+                teachers.claim(who="the teacher", take=True),
+            ):
+                teachers.speed = 5
+                with pytest.raises(DeviceClaimed, match="the teacher has claimed"):
+                    pupils.speed = 6
+                with pytest.raises(NotAllowed, match="only a teacher may take probe"):
+                    pupils.claim(take=True)
+                with pytest.raises(DeviceClaimed):
+                    pupils.claim()
+        user("server")
+        with iotkit.connect(service.url) as owners, owners.claim(take=True):
+            owners.speed = 7  # who serves it is a teacher
+
+
+def test_a_teachers_token_outlasts_a_restart_and_is_never_the_one_of_all(here: Path) -> None:
+    identity = "probe:kept"
+    first = tokens.made(identity)
+    teachers = tokens.made_for_teachers(identity)
+    assert tokens.made(identity) == tokens.kept(identity) == first != teachers
+    assert tokens.made_for_teachers(identity) == tokens.teachers(identity) == teachers
+    tokens.keep(identity, first)
+    assert tokens.teachers(identity) == teachers
+    tokens.keep(identity, TOKEN)  # another server has that name now
+    assert tokens.teachers(identity) == ""
+
+
+def test_without_a_teacher_no_token_is_a_teachers(here: Path) -> None:
+    with locked() as service:
+        assert service.teachers_code == ""
+        value = ask_json(service.port, "POST", "/-/pair", {"code": service.code}).json
+        assert set(value) == {"id", "token"}
+        for given in ("", "Bearer", "Bearer ", "Bearer x", f"Bearer {TOKEN}"):
+            reply = ask(service.port, "POST", "/-/claim", '{"take": true}', Authorization=given)
+            assert reply.status in ((403, 429) if given.endswith(TOKEN) else (401, 429))
+
+
+def test_wrong_codes_use_up_the_teachers_code_too() -> None:
+    codes, told = Pairing(), list[str]()
+    before = codes.code(), codes.code(teacher=True)
+    codes.tell(told.append)
+    codes.tell(told.append, teacher=True)
+    for _ in range(pairing.MAX_WRONG):
+        assert refused(codes, WRONG) == 403
+    assert [codes.code(), codes.code(teacher=True)] == told
+    assert not set(told) & set(before)
+    codes._tries._until.clear()  # the time has passed
+    assert codes.redeem(told[1])
+    assert not codes.redeem(told[0])
