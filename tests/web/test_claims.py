@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -13,7 +12,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 from program import environment
-from web_tools import SOON, Reply, ask, ask_json, assert_is_error
+from web_tools import SOON, Reply, Stalling, ask, ask_json, assert_is_error
 
 import iotkit
 from iotkit import host
@@ -253,48 +252,6 @@ def test_a_holder_that_lets_go_stops_nothing(ada: Device, bob: Device, robot: Ro
     ada.close()
     assert bob.speed == 5
     assert not robot.stopped.is_set()
-
-
-class Stalling:
-    """A proxy for one connection, which stops carrying anything when told to."""
-
-    def __init__(self, port: int) -> None:
-        self._port, self.stalled = port, threading.Event()
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
-        self._ends: list[socket.socket] = []
-        self._threads = [threading.Thread(target=self._run)]
-        self._threads[0].start()
-
-    def close(self) -> None:
-        for end in [self._listening, *self._ends]:
-            for how in (lambda end=end: end.shutdown(socket.SHUT_RDWR), end.close):  # type: ignore[misc]
-                try:
-                    how()
-                except OSError:
-                    pass
-        for thread in self._threads:
-            thread.join(SOON)
-
-    def _run(self) -> None:
-        try:
-            near = self._listening.accept()[0]
-            far = socket.create_connection(("127.0.0.1", self._port), SOON)
-        except OSError:
-            return
-        self._ends = [near, far]
-        back = threading.Thread(target=self._carry, args=(far, near))
-        self._threads.append(back)
-        back.start()
-        self._carry(near, far)
-
-    def _carry(self, one: socket.socket, other: socket.socket) -> None:
-        try:
-            while data := one.recv(4096):
-                if not self.stalled.is_set():
-                    other.sendall(data)
-        except OSError:
-            pass
 
 
 def test_a_holder_that_the_network_has_lost_has_the_device_stopped_and_free_when_its_lease_is_over(

@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 from program import environment
-from web_tools import SOON, ask
+from web_tools import SOON, Stalling, ask
 
 import iotkit
 from iotkit import host
@@ -128,6 +128,18 @@ def test_a_program_that_is_killed_drives_no_more(robot: Robot, service: Service)
             assert robot.silent.wait(SOON)
 
 
+def test_a_program_that_the_network_has_lost_drives_no_more(robot: Robot, service: Service) -> None:
+    with closing(Stalling(service.port)) as proxy:
+        program = f"import iotkit; iotkit.connect({proxy.url!r}).forward()"
+        with subprocess.Popen([sys.executable, "-c", program], env=environment()) as driver:
+            assert robot.driving.wait(SOON)
+            assert is_held(robot)
+            with looked_at(service):
+                proxy.stalled.set()
+                assert robot.silent.wait(SOON)
+            driver.kill()
+
+
 def test_who_only_looks_on_is_no_driver(robot: Robot, service: Service) -> None:
     with channel(service) as driver:
         driver.speed = 5
@@ -167,6 +179,16 @@ def test_each_single_request_begins_the_time_anew(robot: Robot, service: Service
         assert ask(service.port, "PUT", "/speed", str(speed)).status == 200
         assert not robot.silent.wait(DEADMAN / 2)
     assert robot.silent.wait(SOON)
+
+
+def test_a_plain_client_whose_claim_is_over_drives_no_more_though_its_connection_stands(
+    robot: Robot, service: Service
+) -> None:
+    claim = ask(service.port, "POST", "/-/claim", '{"seconds": 1}').json["claim"]
+    with connection(service) as opened:
+        opened.request("PUT", "/speed", "5", {"Iotkit-Claim": claim})
+        assert opened.getresponse().status == 200
+        assert robot.silent.wait(SOON)
 
 
 def test_a_plain_client_that_goes_in_the_midst_of_a_call(robot: Robot, service: Service) -> None:
