@@ -43,6 +43,7 @@ def discover(timeout: float = LISTEN) -> list[Found]:
     before in this process knows already. Raises IotkitError where there is no network.
     """
     found = the_browser().wait_for_all(timeout)
+    the_browser().ask_again()  # for the next time: who was cut off says nothing by itself
     if not found:
         return []
     with ThreadPoolExecutor(min(len(found), CONNECTED_AT_ONCE)) as pool:

@@ -6,10 +6,11 @@ import asyncio
 import hashlib
 import logging
 import re
+import socket
 import uuid
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Coroutine, Iterator
 from itertools import count
+from typing import Any
 
 from zeroconf import DNSService, ServiceInfo  # type: ignore[attr-defined] # there for its users
 
@@ -19,6 +20,9 @@ from .naming import SERVICE_TYPE
 from .network import LOOPBACK, Network, addresses, interfaces
 
 API_VERSION = "1"  # of docs/web-api.md
+# Seconds after which another one of the same name has said its last word, and after which zeroconf
+# takes what it has heard before for news.
+SETTLED = 1.5
 MAX_YIELDED = 10  # names left to others: who wants more of us wants us to have none
 
 _PROGRAM = uuid.uuid4().hex
@@ -79,6 +83,7 @@ class Announcement:
         )
         self._yielded = 0
         self._again: asyncio.Task[None] | None = None
+        self._changing = False
         self._registered = self._network.run(self._take_name(self._network))
 
     @property
@@ -106,7 +111,7 @@ class Announcement:
         server, port = f"{self.server}.", info.port or 0
         async with network.names.taking(candidates, server, port) as name:
             info.name = name
-            network.conflicts[name.lower()] = partial(self._hear, network)
+            network.announced[name.lower()] = self
             # Nobody else has the name; zeroconf need not ask again.
             told = await network.zeroconf.async_register_service(info, cooperating_responders=True)
             _last_names.put(self._identity, name.removesuffix(f".{SERVICE_TYPE}"))
@@ -118,32 +123,50 @@ class Announcement:
         await self._leave_name(network)
 
     async def _leave_name(self, network: Network) -> None:
-        del network.conflicts[self._info.name.lower()]
+        del network.announced[self._info.name.lower()]
         await (await network.zeroconf.async_unregister_service(self._info))
         network.names.leave(self._info.name)
 
-    def _hear(self, network: Network, record: DNSService) -> None:
-        """Hear what anybody announces under our name.
+    def hear(self, record: DNSService) -> None:
+        """Hear what anybody announces under our name; see network.Announced.
 
         Where two networks become one, two may have one name: the greater one keeps it.
         """
+        network = self._network
         ours, theirs = (self._info.port or 0, f"{self.server}."), (record.port, record.server)
-        if (theirs == ours and record.ttl) or (self._again is not None and not self._again.done()):
+        if network is None or self._changing or (theirs == ours and record.ttl):
             return
-        foreign = record.server != f"{self.server}."
+        foreign = record.server != f"{self.server}." and not network.names.is_echo(record.key)
         if foreign and record.ttl and theirs > ours and self._yielded < MAX_YIELDED:
             self._yielded += 1
             _log.warning("another device is called %s, too: its name changes", self._info.name)
-            self._again = asyncio.ensure_future(self._change_name(network))
-        else:  # they are to hear of us; or they say goodbye, and who hears it believes we do
-            self._again = asyncio.ensure_future(self._repeat(network))
+            self._changing = True
+            self._do(self._change_name(network))
+        elif self._again is None or self._again.done():
+            # They are to hear of us; or they say goodbye, and who hears it believes we do.
+            self._do(self._repeat(network, SETTLED))
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        if self._again is not None:
+            self._again.cancel()
+        self._again = asyncio.ensure_future(work)
 
     async def _change_name(self, network: Network) -> None:
-        await asyncio.wrap_future(self._registered)
-        await self._leave_name(network)
-        await self._take_name(network, lost=self._info.name)
+        try:
+            await asyncio.wrap_future(self._registered)
+            await self._leave_name(network)
+            await self._take_name(network, lost=self._info.name)
+        finally:
+            self._changing = False
 
-    async def _repeat(self, network: Network) -> None:
+    async def move(self, addresses: list[str]) -> None:
+        """Be at these addresses from now on; see network.Announced."""
+        if self._network is not None:
+            self._info.addresses = [socket.inet_aton(one) for one in addresses]
+            await self._repeat(self._network)
+
+    async def _repeat(self, network: Network, wait: float = 0.0) -> None:
+        await asyncio.sleep(wait)
         await (await network.zeroconf.async_update_service(self._info))
 
     def _candidates(self) -> Iterator[str]:

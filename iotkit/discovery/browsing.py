@@ -14,6 +14,8 @@ from zeroconf import (  # type: ignore[attr-defined] # all are there for its use
     DNSQuestionType,
     DNSService,
     IPVersion,
+    RecordUpdate,
+    RecordUpdateListener,
     ServiceBrowser,
     ServiceInfo,
     ServiceListener,
@@ -53,6 +55,8 @@ class Browser(ServiceListener):
         self._teller = ThreadPoolExecutor(1, "iotkit mdns")
         self._resolving: set[Future[None]] = set()
         self._closed = False
+        self._hearing = _Services(self._hear)
+        self._network.zeroconf.add_listener(self._hearing, None)
         # QM: with several responders on one machine, QU answers come seconds later.
         self._service_browser = ServiceBrowser(
             self._network.zeroconf, SERVICE_TYPE, self, question_type=DNSQuestionType.QM
@@ -61,6 +65,7 @@ class Browser(ServiceListener):
     def close(self) -> None:
         """Listen no more."""
         self._service_browser.cancel()
+        self._network.zeroconf.remove_listener(self._hearing)
         with self._changed:
             self._closed = True
             resolving = list(self._resolving)
@@ -79,6 +84,10 @@ class Browser(ServiceListener):
         """Return what is there when it has listened for `timeout` seconds in all."""
         time.sleep(max(0.0, self._began + timeout - time.monotonic()))
         return self.found()
+
+    def ask_again(self) -> None:
+        """Ask who is there; returns at once."""
+        self._network.ask()
 
     def wait_for(
         self, choose: Callable[[list[Found]], Found | None], timeout: float
@@ -149,6 +158,12 @@ class Browser(ServiceListener):
         if gone:
             self._tell_soon()
 
+    def _hear(self, record: DNSService) -> None:
+        """Ask where a service is that says it is elsewhere: two may have had one name."""
+        info = self._infos.get(record.name)
+        if info is not None and (info.server, info.port) != (record.server, record.port):
+            self.look_again(instance_of(record.name))
+
     def _has_room_for(self, name: str) -> bool:
         return len(self._infos) < MAX_FOUND or name in self._infos or name.lower() in self._wanted
 
@@ -216,6 +231,23 @@ class Browser(ServiceListener):
                     watcher(found)
                 except Exception:
                     _log.exception("a watcher of the network failed")
+
+
+class _Services(RecordUpdateListener):
+    """Tells `heard` of each service that is announced, known or not."""
+
+    def __init__(self, heard: Callable[[DNSService], None]) -> None:
+        self._heard = heard
+
+    def async_update_records(
+        self,
+        zc: Zeroconf,  # noqa: ARG002 - zeroconf's signature
+        now: float,  # noqa: ARG002
+        records: list[RecordUpdate],
+    ) -> None:
+        for update in records:
+            if isinstance(update.new, DNSService) and update.new.ttl:
+                self._heard(update.new)
 
 
 async def _ask(zeroconf: Zeroconf, info: ServiceInfo) -> None:

@@ -13,6 +13,7 @@ import asyncio
 import random
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 
@@ -36,6 +37,7 @@ from zeroconf.const import (
 
 SERVICE_TYPE = "_iotoy._tcp.local."
 ASKED = 3  # times: a packet may be lost
+ECHO = 2.0  # seconds for which zeroconf may still answer with a name that it no longer has
 ANSWER_TIME = 0.25  # seconds for each: who has the name answers at once
 
 
@@ -49,6 +51,7 @@ class Names:
         self._addresses = addresses
         self._ours: dict[str, _Claim] = {}  # taken here, or about to be
         self._others: set[str] = set()  # as far as known; complete while somebody takes a name
+        self._left: dict[str, float] = {}  # when names were left, of late
         self._users = 0
         self._listed: asyncio.Future[None] | None = None
         self._transports: list[asyncio.DatagramTransport] = []  # the first ones are to send by
@@ -83,6 +86,13 @@ class Names:
     def leave(self, name: str) -> None:
         """Let others have the name again."""
         self._ours.pop(name.lower(), None)
+        now = time.monotonic()
+        self._left = {one: at for one, at in self._left.items() if now - at < ECHO}
+        self._left[name.lower()] = now
+
+    def is_echo(self, key: str) -> bool:
+        """Whether an answer about this name may still be our own."""
+        return time.monotonic() - self._left.get(key, -ECHO) < ECHO
 
     async def _won(self, claim: _Claim) -> bool:
         """Ask whether anybody has the name; return whether it can be had."""
@@ -134,8 +144,11 @@ class Names:
         for record in message.answers():  # in a question, what the name would stand for
             if isinstance(record, DNSPointer):
                 if message.is_response() and record.name.lower() == SERVICE_TYPE:
-                    change = self._others.add if record.ttl else self._others.discard
-                    change(record.alias.lower())
+                    key = record.alias.lower()
+                    if record.ttl and not self.is_echo(key):
+                        self._others.add(key)
+                    else:
+                        self._others.discard(key)
             elif isinstance(record, DNSService) and record.ttl:
                 self._hear_of(record, only_asked=message.is_query())
 
@@ -143,6 +156,8 @@ class Names:
         claim = self._ours.get(record.key)
         if claim is None or claim.rank == (theirs := _rank(record.server, record.port)):
             return
+        if not only_asked and self.is_echo(record.key):
+            return  # if it is another's all the same, Announcement hears of that
         if only_asked and claim.rank > theirs:
             self._ask(claim.question())  # so that they hear of us
         elif not claim.beaten.done():

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import ifaddr
 from zeroconf import (  # type: ignore[attr-defined] # all are there for its users
+    DNSOutgoing,
+    DNSQuestion,
     DNSService,
     InterfaceChoice,
     IPVersion,
@@ -18,11 +21,15 @@ from zeroconf import (  # type: ignore[attr-defined] # all are there for its use
     RecordUpdateListener,
     Zeroconf,
 )
+from zeroconf.const import _CLASS_IN, _FLAGS_QR_QUERY, _TYPE_PTR
 
 from ..errors import IotkitError
-from .naming import Names
+from .naming import SERVICE_TYPE, Names
 
 LOOPBACK = "127.0.0.1"
+FOLLOWED = 5.0  # seconds between two looks at the machine's addresses
+
+_log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
@@ -35,16 +42,19 @@ def interfaces() -> list[str]:
 
 def addresses() -> list[str]:
     """Return this machine's IPv4 addresses, without the loopback where it has others."""
+    return [ip for ip in _all_addresses() if not ip.startswith("127.")] or [LOOPBACK]
+
+
+def _all_addresses() -> list[str]:
     ips = (ip.ip for adapter in ifaddr.get_adapters() for ip in adapter.ips if ip.is_IPv4)
-    found = [str(ip) for ip in ips]
-    return [ip for ip in found if not ip.startswith("127.")] or [LOOPBACK]
+    return [str(ip) for ip in ips]
 
 
 class Network:
     """A Zeroconf on some interfaces, shared by all in this process who are on the same.
 
-    `names`, of its loop alone, are for what is announced here. `conflicts`, too, has who is to
-    hear, on that loop, of all others who announce a name, by that name in small letters.
+    `names`, of its loop alone, are for what is announced here, and so is `announced`: the services,
+    by their full names in small letters. It follows the machine's addresses as they change.
     """
 
     _lock = threading.Lock()
@@ -54,7 +64,7 @@ class Network:
         self._on = on
         self._users = 0
         self.names = Names(lambda: list(on) or addresses())
-        self.conflicts: dict[str, Callable[[DNSService], None]] = {}
+        self.announced: dict[str, Announced] = {}
         try:
             # A loop of its own, since the caller's may be a notebook's.
             choice = list(on) or InterfaceChoice.All
@@ -62,7 +72,8 @@ class Network:
         except OSError as error:
             where = ", ".join(on) or "any interface"
             raise IotkitError(f"the local network can't be used on {where}: {error}") from error
-        self.zeroconf.add_listener(_Conflicts(self.conflicts), None)
+        self.zeroconf.add_listener(_Conflicts(self.announced), None)
+        self._following = self.run(self._follow()) if on != (LOOPBACK,) else None
 
     @classmethod
     def on(cls, addresses: list[str]) -> Network:
@@ -81,6 +92,8 @@ class Network:
             if self._users:
                 return
             del self._all[self._on]
+        if self._following is not None:
+            self._following.cancel()
         self.zeroconf.close()
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Future[Result]:
@@ -88,12 +101,50 @@ class Network:
         assert self.zeroconf.loop is not None
         return asyncio.run_coroutine_threadsafe(work, self.zeroconf.loop)
 
+    def ask(self) -> None:
+        """Ask who is there; whoever listens hears the answers."""
+        question = DNSOutgoing(_FLAGS_QR_QUERY)
+        question.add_question(DNSQuestion(SERVICE_TYPE, _TYPE_PTR, _CLASS_IN))
+        assert self.zeroconf.loop is not None
+        self.zeroconf.loop.call_soon_threadsafe(self.zeroconf.async_send, question)
+
+    async def _follow(self) -> None:
+        """Announce what is announced anew where the machine has got another address."""
+        known = self._there()
+        while True:
+            await asyncio.sleep(FOLLOWED)
+            there = self._there()
+            if there == known:
+                continue
+            known = there
+            try:
+                await self.zeroconf.async_update_interfaces(there if self._on else None)
+                self.ask()
+                for service in list(self.announced.values()):
+                    await service.move(there)
+            except Exception:
+                _log.exception("the change to the addresses %s can't be followed", there)
+
+    def _there(self) -> list[str]:
+        there = _all_addresses()
+        return [one for one in self._on if one in there] if self._on else addresses()
+
+
+class Announced(Protocol):
+    """A service that is announced, as its network sees it; all on its loop."""
+
+    def hear(self, record: DNSService) -> None:
+        """Hear what anybody announces under its name."""
+
+    async def move(self, addresses: list[str]) -> None:
+        """Be at these addresses from now on."""
+
 
 class _Conflicts(RecordUpdateListener):
     """Tells who announces a name of what anybody announces under it."""
 
-    def __init__(self, told: dict[str, Callable[[DNSService], None]]) -> None:
-        self._told = told
+    def __init__(self, announced: dict[str, Announced]) -> None:
+        self._announced = announced
 
     def async_update_records(
         self,
@@ -103,5 +154,5 @@ class _Conflicts(RecordUpdateListener):
     ) -> None:
         for update in records:
             record = update.new
-            if isinstance(record, DNSService) and (tell := self._told.get(record.key)):
-                tell(record)
+            if isinstance(record, DNSService) and (ours := self._announced.get(record.key)):
+                ours.hear(record)

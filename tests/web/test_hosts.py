@@ -42,6 +42,44 @@ def test_a_host_that_is_cut_off_is_lost_and_comes_back_to_the_same_object(
         assert python(NAMES) == ["sumobot"]
 
 
+def serving_everywhere() -> tuple[str, ...]:
+    """Return how to serve a robot on whatever addresses a computer has just then."""
+    served = ("serve", "sim:sumobot", "--lan", "--open", "--json")
+    return ("env", "IOTKIT_INTERFACES=", *COMMAND, *served)
+
+
+def test_a_host_that_gets_another_address_is_found_there_by_the_same_object(
+    hosts: list[Host],
+) -> None:
+    server, user, _ = hosts
+    with server.running(*serving_everywhere()) as process, user.python() as python:
+        assert json_line(process)[0]["name"] == "sumobot"
+        python("robot = iotkit.find('sumobot', timeout=10)")
+        python("lost, ready = threading.Event(), threading.Event()")
+        python("told = lambda state: {'lost': lost, 'ready': ready}.get(state, lost).set()")
+        python("watch = robot.on_state(told)")
+        server.do(f"ip addr del {server.address}/24 dev eth0")
+        server.do("ip addr add 10.77.0.101/24 dev eth0")
+        assert python("lost.wait(30)") is True
+        assert python("ready.wait(30)") is True
+        assert python("robot.stop()") is None
+        assert "//10.77.0.101:" in python("iotkit.link_of(robot).target")
+
+
+def test_what_is_served_before_there_is_a_network_is_found_when_there_is_one(
+    hosts: list[Host],
+) -> None:
+    server, user, _ = hosts
+    server.do(f"ip addr del {server.address}/24 dev eth0")
+    with server.running(*serving_everywhere()) as process, user.python() as python:
+        assert json_line(process)[0]["name"] == "sumobot"
+        python("there = threading.Event()")
+        python("watch = discovery.watch(lambda found: found and there.set())")
+        server.do(f"ip addr add {server.address}/24 dev eth0")
+        assert python("there.wait(30)") is True
+        assert python("iotkit.find('sumobot').stop()") is None
+
+
 def test_hosts_that_announce_one_class_at_once_get_names_of_their_own(hosts: list[Host]) -> None:
     serve = (*COMMAND, "serve", "sim:sumobot", "sim:sumobot", "--lan", "--open", "--json")
     with ExitStack() as stack:
