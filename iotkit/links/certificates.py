@@ -10,9 +10,12 @@ import ssl
 import tempfile
 from pathlib import Path
 
+from filelock import FileLock
 from platformdirs import user_state_path
 
 from ..errors import IotkitError
+
+LOCK_TIMEOUT = 5.0  # seconds; what it guards is done in a tenth of one
 
 _CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
@@ -43,7 +46,7 @@ def serving() -> ssl.SSLContext:
     context.num_tickets = 0  # nothing is taken up again: a handshake is cheap
     try:
         if not path.exists():
-            _keep_new(path)
+            _make(path)
         context.load_cert_chain(path)
     except ssl.SSLError as error:
         # Another one would alarm everybody who has paired, so that is for a person to decide.
@@ -56,17 +59,15 @@ def serving() -> ssl.SSLContext:
     return context
 
 
-def _keep_new(path: Path) -> None:
+def _make(path: Path) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent)  # that only its owner can read
-    try:
+    with FileLock(f"{path}.lock", timeout=LOCK_TIMEOUT):
+        if path.exists():
+            return  # another program was quicker
+        handle, name = tempfile.mkstemp(dir=path.parent)  # that only its owner can read
         with open(handle, "wb") as file:
             file.write(_new())
-        os.link(name, path)  # unlike `replace`, never in the place of another program's
-    except FileExistsError:
-        pass  # which was quicker
-    finally:
-        os.unlink(name)
+        os.replace(name, path)
 
 
 def _new() -> bytes:
