@@ -191,8 +191,8 @@ class Wheel:
             if claim is None or claim.holder is not holder:
                 claim = self._claim = _Claim(holder)
             is_new, claim.who, claim.until = claim.who != who, who, until
-        cancel(self._look)
-        later(seconds, self._look)
+            cancel(self._look)
+            later(seconds, self._look)
         if is_new:
             self.changed()
 
@@ -237,7 +237,7 @@ class Wheel:
             if claim is None or not which(claim):
                 return None
             self._claim = None
-        cancel(self._look)
+            cancel(self._look)
         self.changed()
         return claim
 

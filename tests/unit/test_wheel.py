@@ -136,6 +136,16 @@ def test_a_renewed_claim_lasts(ada: Driver) -> None:
     assert wheel.claimed_by == "ada"
 
 
+def test_a_shorter_claim_after_a_longer_one_ends_in_its_own_time(ada: Driver, bob: Driver) -> None:
+    wheel = (robot := Robot()).wheel
+    teacher, ended = Driver(may_take=True), threading.Event()
+    wheel.claim(ada, "ada", 60)
+    wheel.claim(teacher, "the teacher", 0.05, take=True)
+    wheel.watch(lambda: ended.set() if not wheel.claimed_by else None)
+    assert ended.wait(SOON)
+    assert drives(robot, bob)
+
+
 def test_a_holder_that_goes_has_what_it_drove_stopped(ada: Driver) -> None:
     wheel = (robot := Robot()).wheel
     wheel.claim(ada, "ada", 60)

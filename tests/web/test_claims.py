@@ -266,6 +266,19 @@ def test_a_holder_that_the_network_has_lost_has_the_device_stopped_and_free_when
         assert drives(bob)
 
 
+def test_a_claim_is_renewed_at_a_server_that_is_back() -> None:
+    with iotkit.serve(Robot(), announce=False) as service:
+        ada = iotkit.connect(service.url)
+        claim = ada.claim(who="ada")
+    with iotkit.serve(Robot(), service.port, announce=False), channel(service.url) as bob:
+        is_told(bob, "ada")
+        assert not drives(bob)
+        assert not claim.ended
+        claim.release()
+        is_told(bob, "")
+    ada.close()
+
+
 # Taking it back
 
 
