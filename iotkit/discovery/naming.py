@@ -62,8 +62,9 @@ class Names:
 
         It has to be announced before the end; it is kept until `leave`.
         """
-        await self._listen()
+        self._users += 1
         try:
+            await self._listen()
             for name in candidates:
                 key = name.lower()
                 if key in self._ours or key in self._others:
@@ -105,7 +106,6 @@ class Names:
 
     async def _listen(self) -> None:
         """Begin to listen, if nobody does; return when the names that are taken are known."""
-        self._users += 1
         if self._listed is None:
             self._listed = asyncio.ensure_future(self._list())
         await asyncio.shield(self._listed)
@@ -199,26 +199,30 @@ def _any_id() -> int:
 
 
 def _asking(address: str) -> socket.socket:
-    sock = _socket(address)
-    sock.bind((address, 0))
-    return sock
+    return _bound(address, (address, 0))
 
 
 def _listening(address: str) -> socket.socket:
-    sock = _socket(address)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if reuse := getattr(socket, "SO_REUSEPORT", 0):
-        sock.setsockopt(socket.SOL_SOCKET, reuse, 1)
     # What is said to all, and not what zeroconf is answered; Windows doesn't tell them apart.
-    sock.bind(("" if sys.platform == "win32" else _MDNS_ADDR, _MDNS_PORT))
-    group = socket.inet_aton(_MDNS_ADDR) + socket.inet_aton(address)
-    sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group)
-    return sock
+    to = "" if sys.platform == "win32" else _MDNS_ADDR
+    return _bound(address, (to, _MDNS_PORT), shared=True)
 
 
-def _socket(address: str) -> socket.socket:
+def _bound(address: str, to: tuple[str, int], *, shared: bool = False) -> socket.socket:
+    """Return a socket for multicast on the network of `address`; raises OSError."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    sock.setblocking(False)
-    sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(address))
-    sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 255)  # as RFC 6762, 11 has it
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(address))
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 255)  # as RFC 6762, 11 has it
+        if shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if reuse := getattr(socket, "SO_REUSEPORT", 0):
+                sock.setsockopt(socket.SOL_SOCKET, reuse, 1)
+            group = socket.inet_aton(_MDNS_ADDR) + socket.inet_aton(address)
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group)
+        sock.bind(to)
+    except OSError:
+        sock.close()
+        raise
     return sock
