@@ -166,7 +166,7 @@ def test_a_claim_outlasts_its_lease_since_the_link_renews_it(ada: Device, bob: D
         link_of(bob).wheel.watch(lambda: changes.append(bob.claimed_by))
         assert not threading.Event().wait(1.5 * LEASE)
         assert not drives(bob)
-        assert changes == []
+        assert set(changes) <= {"ada"}
 
 
 def test_the_program_that_holds_the_device_is_one_of_those_who_claim(robot: Robot) -> None:
