@@ -288,6 +288,7 @@ class Soak:
         for sock in self._sockets:
             sock.close()
         self._sockets.clear()
+        self._plug_in_anew()
         for user in self._users.values():
             user.tell("last")
         deadline = time.monotonic() + LIMIT + BACK
@@ -297,6 +298,19 @@ class Soak:
                     self._wrong.append(f"user {number} has lost {left} boards")
                     break
                 time.sleep(0.1)
+
+    def _plug_in_anew(self) -> None:
+        """Do what the gateway says of ports on which nobody spoke, twice: faults hid the board."""
+        assert self._gateway is not None
+        last = {told.get("port"): told for told in self._gateway.told}
+        left = [
+            name
+            for name in self._names
+            if "is left alone" in last.get(str(self._ports / name), {"text": ""})["text"]
+        ]
+        print(f"{len(left)} boards were asked twice amid faults, and are plugged in anew")
+        for name in left:
+            self._boards[name].tell("unplug", 1.0)
 
     def _lines(self, name: str) -> list[list[str]]:
         """Return the words of each line in a journal; the last one may be half a line."""

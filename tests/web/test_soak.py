@@ -13,7 +13,7 @@ from program import REPOSITORY, environment
 @pytest.mark.timeout(240)
 def test_a_gateway_withstands_faults_at_random():
     command = [sys.executable, str(REPOSITORY / "tests" / "soak")]
-    options = ["--minutes", "0.5", "--boards", "4", "--pause", "0.5"]
+    options = ["--minutes", "0.35", "--boards", "4", "--pause", "0.5"]
     done = subprocess.run(
         [*command, *options], capture_output=True, text=True, timeout=220, env=environment()
     )
