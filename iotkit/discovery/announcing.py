@@ -12,7 +12,11 @@ from collections.abc import Coroutine, Iterator
 from itertools import count
 from typing import Any
 
-from zeroconf import DNSService, ServiceInfo  # type: ignore[attr-defined] # there for its users
+from zeroconf import (  # type: ignore[attr-defined] # all are there for its users
+    DNSService,
+    ServiceInfo,
+    Zeroconf,
+)
 
 from ..description import Description
 from ..links.stored import Stored
@@ -124,7 +128,9 @@ class Announcement:
 
     async def _leave_name(self, network: Network) -> None:
         del network.announced[self._info.name.lower()]
-        await (await network.zeroconf.async_unregister_service(self._info))
+        told = await network.zeroconf.async_unregister_service(self._info)
+        _take_back(network.zeroconf, self._info.key)
+        await told
         network.names.leave(self._info.name)
 
     def hear(self, record: DNSService) -> None:
@@ -177,3 +183,12 @@ class Announcement:
         yield f"{self._wanted}.{SERVICE_TYPE}"
         for number in count(2):
             yield f"{self._wanted}-{number}.{SERVICE_TYPE}"
+
+
+def _take_back(zeroconf: Zeroconf, name: str) -> None:
+    """Let no answer about the service `name` that waits for its time follow its goodbye."""
+    for waiting in (zeroconf.out_queue, zeroconf.out_delay_queue):
+        for group in waiting.queue:
+            for record in list(group.answers):
+                if name in (record.key, getattr(record, "alias", "").lower()):
+                    del group.answers[record]

@@ -7,6 +7,7 @@ import atexit
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -46,6 +47,8 @@ class Browser(ServiceListener):
         self._watchers: list[Callable[[list[Found]], None]] = []
         self._wanted: dict[str, None] = {}  # names, in small letters, the newest last
         self._again: set[str] = set()  # what is known of their addresses may be out of date
+        self._left: set[str] = set()  # those that said goodbye while they were looked up
+        self._looking: Counter[str] = Counter()  # names that are being looked up
         self._asking = asyncio.Semaphore(MAX_ASKED)
         self._waiting = 0
         self._changes = 0
@@ -142,6 +145,8 @@ class Browser(ServiceListener):
 
     def add_service(self, zc: Zeroconf, type_: str, name: str) -> None:  # noqa: ARG002
         """Look up a service that has appeared."""
+        with self._changed:
+            self._left.discard(name)
         if self._has_room_for(name):
             self._submit(name)
 
@@ -154,6 +159,8 @@ class Browser(ServiceListener):
         """Forget it."""
         with self._changed:
             gone = self._infos.pop(name, None)
+            if name in self._looking:
+                self._left.add(name)
             self._note_change()
         if gone:
             self._tell_soon()
@@ -177,6 +184,7 @@ class Browser(ServiceListener):
 
     async def _resolve(self, name: str) -> None:
         """Find out where the service is, and tell of the change."""
+        self._looking[name] += 1
         try:
             info = await self._looked_up(name)
             if info is not None:
@@ -186,7 +194,8 @@ class Browser(ServiceListener):
             return
         finally:
             self._again.discard(name)
-        if info is None:
+            left = self._is_looked_up(name)
+        if info is None or left:
             return
         with self._changed:
             if not self._has_room_for(name):
@@ -194,6 +203,16 @@ class Browser(ServiceListener):
             self._infos[info.name] = info
             self._note_change()
         self._tell_soon()
+
+    def _is_looked_up(self, name: str) -> bool:
+        """Note that one is through with it; return whether the service has left meanwhile."""
+        with self._changed:
+            left = name in self._left
+            self._looking[name] -= 1
+            if not self._looking[name]:
+                del self._looking[name]
+                self._left.discard(name)
+            return left
 
     async def _looked_up(self, name: str) -> ServiceInfo | None:
         info, zeroconf = ServiceInfo(SERVICE_TYPE, name), self._network.zeroconf

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 import os
 import threading
@@ -24,6 +25,7 @@ from zeroconf import (  # type: ignore[attr-defined] # all are there for its use
 from zeroconf.const import _CLASS_IN, _FLAGS_QR_QUERY, _TYPE_PTR
 
 from ..errors import IotkitError
+from ..types import shown
 from .naming import SERVICE_TYPE, Names
 
 LOOPBACK = "127.0.0.1"
@@ -35,9 +37,20 @@ Result = TypeVar("Result")
 
 
 def interfaces() -> list[str]:
-    """Return the addresses that mDNS is limited to; empty where it is not."""
+    """Return the addresses that mDNS is limited to; empty where it is not.
+
+    Raises IotkitError for what is no address.
+    """
     chosen = os.environ.get("IOTKIT_INTERFACES", "")
-    return [address.strip() for address in chosen.split(",") if address.strip()]
+    addresses = [address.strip() for address in chosen.split(",") if address.strip()]
+    for address in addresses:
+        try:
+            ipaddress.IPv4Address(address)
+        except ValueError:
+            raise IotkitError(
+                f"IOTKIT_INTERFACES holds addresses such as 192.168.4.20, not {shown(address)}"
+            ) from None
+    return addresses
 
 
 def addresses() -> list[str]:

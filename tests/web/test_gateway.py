@@ -104,7 +104,6 @@ def test_it_ends_with_a_goodbye_for_each(sockets, unique_name, number, code):
             sockets.plug(specifier, robot_called(unique_name, specifier))
         names = {auto.next("up")["name"] for _ in range(2)}
         assert all(discovery.wait_for(name, SOON) for name in names)
-        time.sleep(1.5)  # zeroconf holds answers back, and would give them after the goodbye
         assert auto.end(number) == (code, "")
         deadline = time.monotonic() + SOON
         while names & {found.name for found in discovery.known()}:
