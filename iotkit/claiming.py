@@ -9,9 +9,10 @@ from typing import Self
 from weakref import WeakKeyDictionary
 
 from .commands import wait
-from .errors import BadValue, DeviceClaimed, IotkitError, NotAllowed
+from .errors import BadType, BadValue, DeviceClaimed, IotkitError, NotAllowed
 from .links import Link
 from .links.claims import LEASE, called, own_name
+from .types import shown
 
 _counting = threading.Lock()
 _claims: WeakKeyDictionary[Link, int] = WeakKeyDictionary()  # how many each link has open
@@ -29,6 +30,8 @@ class Claim:
         """Claim the device; raises what Device.claim does."""
         if seconds is not None and not (_is_number(seconds) and 0 < seconds < math.inf):
             raise BadValue(f"seconds={seconds!r} is no time: write seconds, such as seconds=60")
+        if not isinstance(who, str):
+            raise BadType(f"who is a text, not {shown(who)}: write who='Ada'")
         self._link, self._who = link, called(who) if who else own_name()
         self._over = threading.Event()
         wait(link.claim(self._who, LEASE, take=take))

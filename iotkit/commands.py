@@ -58,6 +58,8 @@ def begin_call(
     if "timeout" in named and "timeout" not in called_with.parameters:
         timeout = _seconds(named["timeout"])
         named = {name: value for name, value in named.items() if name != "timeout"}
+    if not named:
+        function.check(args)  # which counts them in plainer words
     try:
         bound = called_with.bind(*args, **named)
     except TypeError as error:

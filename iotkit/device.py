@@ -22,6 +22,7 @@ from .description import Attribute, Function
 from .errors import BadType, ReadOnly, UnknownName
 from .links import Link
 from .plain import printable
+from .types import shown
 from .values import reading
 from .watching import StateWatch, Watch, call
 
@@ -71,11 +72,12 @@ class Device(Closing, metaclass=_DeviceClass):
         seconds. A callback may take fewer arguments. It runs in a thread of its own, a coroutine
         function in the running event loop; while it is at work, newer values replace older. What
         it raises is printed, and doesn't end the news. `close()` of what this returns does, or
-        the end of its `with`, or `close()` of the device. Raises UnknownName, BadValue.
+        the end of its `with`, or `close()` of the device. Raises UnknownName, BadValue, BadType.
 
         A device with a function or attribute of its own called `on` keeps that; this is then
         `iotkit.Device.on(lamp, "brightness", show)`.
         """
+        _check_callback(callback)
         watch = self.watch(name, every)
         call(watch, callback)
         return watch
@@ -117,6 +119,7 @@ class Device(Closing, metaclass=_DeviceClass):
 
         A callback may take fewer arguments, and is called as those of `on` are.
         """
+        _check_callback(callback)
         watch = StateWatch(self._link)
         call(watch, callback)
         return watch
@@ -229,6 +232,13 @@ def _fits(name: str) -> bool:
     """Whether `name` may be a property or method; else it is reached as robot[name]."""
     free = name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("_")
     return free and (name not in vars(Device) or name in GIVES_WAY)
+
+
+def _check_callback(callback: object) -> None:
+    if not callable(callback):
+        raise BadType(
+            f"that takes a function, not {shown(callback)}: write its name, without the ()"
+        )
 
 
 def _read(device: Device, attribute: Attribute) -> Any:

@@ -276,7 +276,7 @@ def run(device: Device, transport: Transport, *, version: int = 2) -> None:
     """
     link = LocalLink(Hosted(device), transport.name)
     try:
-        offer(link, transport, version=version)
+        offer(link, transport, version=version, may_take=True)
     finally:
         link.close()
 

@@ -46,7 +46,7 @@ def offer(link: Link, transport: Transport, *, version: int = 2, may_take: bool 
 
     Returns when that is closed; neither is closed by this. A device may be offered on several
     transports at once, each in a thread of its own. `version` 1 is what original boards speak. A
-    host that `may_take` can claim the device although another one has.
+    host that `may_take` can claim the device although another one has, and rename it.
     """
     _Offer(link, transport, version, Driver(may_take=may_take)).run()
 
@@ -114,7 +114,7 @@ class _Offer:
     def _ask(self, request: Request) -> Future[Any]:
         try:
             return self._asked(request)
-        except DeviceClaimed as error:
+        except (DeviceClaimed, NotAllowed) as error:
             refused: Future[Any] = Future()
             refused.set_exception(error)
             return refused
@@ -132,6 +132,9 @@ class _Offer:
                 return drive(lambda: self._link.call(function.name, args), self._driver)
             case Rename(specifier=specifier):
                 self._link.wheel.check(self._driver)
+                if not self._driver.may_take:
+                    name = self._link.description.name
+                    raise NotAllowed(f"only who serves {name} may name it, or a teacher")
                 return self._link.rename(specifier)
             case Claim(milliseconds=0):
                 return self._link.release(self._driver)

@@ -22,7 +22,7 @@ BACK = "it comes back by itself"
 class _Way:
     """What they have in common: a transport on which a link is being opened, to be given up."""
 
-    remedy = f"is out of reach: is it switched on? Then {BACK}"
+    remedy = f"is out of reach: is it switched on, and still served? Then {BACK}"
 
     def __init__(self, target: str) -> None:
         self.target = target

@@ -79,6 +79,9 @@ def serve(
     if auto:
         if port:
             raise click.UsageError("--port doesn't go with --auto: each device has its own.")
+        for one in targets:
+            if one.partition(":")[0] in ("sim", "exec", "http", "https", "socket"):
+                raise click.UsageError(f"--auto is for ports: leave it out to serve {one}.")
         how = {"host": host, "token": needed, "tls": tls, "announce": announce, "baud": baud}
         _watch(targets, as_json, warning, teacher=teacher, **how)
     with ExitStack() as stack:

@@ -69,7 +69,7 @@ def simulate(
         link = LocalLink(Hosted(device), f"sim:{name}")
         stack.callback(link.close)
         if stdio:
-            offer(link, stack.enter_context(_standard_streams()))
+            offer(link, stack.enter_context(_standard_streams()), may_take=True)
         elif tcp is not None or not _HAS_PTY:
             listener = stack.enter_context(_listener(tcp or 0))
             _tell(link.description.id, f"socket://{_LOOPBACK}:{listener.getsockname()[1]}", as_json)
@@ -79,7 +79,7 @@ def simulate(
 
             terminal = stack.enter_context(Pty())
             _tell(link.description.id, terminal.name, as_json)
-            offer(link, terminal)
+            offer(link, terminal, may_take=True)
 
 
 def _run(firmware: Path, as_json: bool) -> None:
@@ -120,7 +120,7 @@ def _offer_to_all(link: LocalLink, listener: socket.socket) -> None:
 
     def attend(client: Tcp) -> None:
         with client:
-            offer(link, client)
+            offer(link, client, may_take=True)
         open_.discard(client)
 
     listener.settimeout(1.0)  # so that Ctrl-C works on Windows

@@ -26,8 +26,8 @@ def greet(line: Line, transport: Transport) -> Reply:
         return _greet(line, transport)
     except (DeviceTimeout, ProtocolError) as error:
         raise type(error)(
-            f"{line.name} does not answer as a device: does its sketch use iotkit, and is it not"
-            " busy? A rate of its own is said as baud=9600"
+            f"{line.name} does not answer as a device: does its sketch use iotkit? If it speaks at"
+            " another rate, say so: baud=9600, or --baud 9600"
         ) from None
 
 

@@ -73,7 +73,8 @@ class Meant:
     @property
     def remedy(self) -> str:
         """What to do, for the end of a sentence."""
-        return f"type iotkit pair {self.name} in a terminal, or %iotkit pair in a notebook"
+        words = f"iotkit pair {self.name}"
+        return f"type {words} in a terminal, or %{words} in a notebook"
 
 
 def checked(token: str) -> str:

@@ -117,7 +117,7 @@ def test_a_service_that_is_killed_and_started_again_is_told_of_as_that(
         speed = panel.locator("input[type=text][data-name=speed]")
         expect(speed).to_have_value("80")
     expect(badge).to_have_text(LOST)
-    expect(why).to_contain_text("out of reach: is it switched on? Then it comes back by itself")
+    expect(why).to_contain_text("out of reach: is it switched on, and still served?")
     expect(speed).to_have_value("80")  # what was known last
     with killed(int(url.rpartition(":")[2])):
         expect(badge).to_have_text("connected", timeout=15_000)
