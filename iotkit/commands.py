@@ -58,13 +58,12 @@ def begin_call(
     if "timeout" in named and "timeout" not in called_with.parameters:
         timeout = _seconds(named["timeout"])
         named = {name: value for name, value in named.items() if name != "timeout"}
-    if not named:
-        function.check(args)  # which counts them in plainer words
-    try:
-        bound = called_with.bind(*args, **named)
-    except TypeError as error:
-        raise BadType(f"{name}{called_with}: {error}") from None
-    values = function.check(list(bound.arguments.values()))
+    if named:
+        try:
+            args = list(called_with.bind(*args, **named).arguments.values())
+        except TypeError as error:
+            raise BadType(f"{name}{called_with}: {error}") from None
+    values = function.check(args)
     if name == HALT and not values:
         return link.call(name, values, timeout)
     return link.drive(lambda: link.call(name, values, timeout))

@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 PROCESSES = Path("/proc")  # only Linux has it so
-_PSEUDO = os.makedev(5, 2) if hasattr(os, "makedev") else 0  # the other ends of pseudo terminals
 
 
 def holder(path: str) -> str:
@@ -20,8 +19,7 @@ def holder(path: str) -> str:
     except OSError:
         return ""
     for process in ids:
-        # What simulates a port has its other end open as well, and so is no one to close it.
-        if wanted and _has_open(process, wanted) and not _has_open(process, _PSEUDO):
+        if wanted and _has_open(process, wanted):
             who = "this very program" if process == os.getpid() else _name(process)
             return f"{who} (process {process})"
     return ""

@@ -217,7 +217,7 @@ def test_arguments_go_by_place_and_by_name(probe):
 )
 def test_wrong_arguments_are_a_type_error_with_the_signature_and_no_byte(probe, args, kwargs):
     sent = len(probe.line.sent)
-    with pytest.raises(TypeError, match=r"^add\(a: int, b: int\) -> int: "):
+    with pytest.raises(TypeError, match=r"^add\(.*a: int, b: int\)"):
         probe.robot.add(*args, **kwargs)
     assert len(probe.line.sent) == sent
 
