@@ -109,7 +109,8 @@ def serve(
             _show_code([service for _, service in services], announce, teacher)
             say("Ctrl-C ends it.")
         while True:
-            threading.Event().wait(3600)  # with a limit, so that Ctrl-C works on Windows
+            # Short, since signals don't end a longer wait on Windows, and not always elsewhere.
+            threading.Event().wait(1)
 
 
 def _watch(
