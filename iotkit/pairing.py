@@ -8,7 +8,15 @@ from typing import Any
 
 from . import discovery
 from .discovery import Found, met
-from .errors import DeviceError, DeviceNotFound, NotAllowed, ProtocolError, WrongCertificate
+from .errors import (
+    BadValue,
+    DeviceError,
+    DeviceNotFound,
+    NotAllowed,
+    ProtocolError,
+    WrongCertificate,
+    did_you_mean,
+)
 from .links import WEB_TIMEOUT, tokens
 from .links.http import HttpClient
 from .links.proof import NONCE, proofs
@@ -17,10 +25,13 @@ from .links.tokens import Meant
 from .links.trust import SIGNED, Trust, is_private
 
 FIND_TIMEOUT = 3.0  # seconds
+MAX_OTHERS = 500  # devices that are paired with at once
 
 
-def pair(target: str, code: str) -> None:
+def pair(target: str, code: str) -> int:
     """Pair with the device `target`, a name on the network or a web address.
+
+    With it go all others that the same program serves; return how many of these are new.
 
     `code` is what `iotkit serve --lan` shows. From then on this computer's user may connect to
     the device, as long as it shows the same certificate; with the code for teachers, also take it
@@ -52,6 +63,14 @@ def pair(target: str, code: str) -> None:
         tokens.keep(url, *kept)
     if identity:
         met.remember(Found(target, target, url, identity))
+    others = given.get("others")
+    return sum(_keep_other(one, certificate) for one in _listed(others))
+
+
+def told(target: str, others: int) -> str:
+    """Return in words what has been paired with."""
+    more = f", and {others} more that are served with it" if others else ""
+    return f"Paired with {target}{more}"
 
 
 def find(target: str) -> tuple[str, str]:
@@ -60,8 +79,34 @@ def find(target: str) -> tuple[str, str]:
         return target.rstrip("/"), ""
     found = discovery.wait_for(target, FIND_TIMEOUT)
     if found is None:
-        raise DeviceNotFound(f"no device named {target!r} on the network: is it being served?")
+        near = did_you_mean(target, [one.name for one in discovery.known()])
+        raise DeviceNotFound(
+            f"no device named {target!r} on the network{near}: is it being served?"
+        )
     return found.url, found.id
+
+
+def _listed(others: Any) -> list[dict[str, Any]]:
+    known = others[:MAX_OTHERS] if isinstance(others, list) else []
+    return [one for one in known if isinstance(one, dict)]
+
+
+def _keep_other(given: dict[str, Any], certificate: str) -> bool:
+    """Keep what is given for another device, and return whether that is new.
+
+    What is known of a device that shows another certificate stays: this is not its server.
+    """
+    identity, token, teacher = (given.get(key, "") for key in ("id", "token", "teacher"))
+    if not all(isinstance(text, str) for text in (identity, token, teacher)) or not identity:
+        return False
+    known = tokens.kept(identity)
+    if known and (known == token or tokens.certificate(identity) != certificate):
+        return False
+    try:
+        tokens.keep(identity, token, certificate, teacher)
+    except BadValue:
+        return False
+    return True
 
 
 def _proven(target: str, url: str, trust: Trust, code: str) -> dict[str, Any]:

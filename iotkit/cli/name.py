@@ -24,7 +24,7 @@ def name(target: str, specifier: str | None, clear: bool, baud: int | None) -> N
     SPECIFIER is a word of letters, digits and _, such as red: a sumobot is sumobot:red then. The
     board keeps it without power, and is known by it wherever it is plugged in.
     """
-    if (specifier is None) != clear:
+    if bool(specifier) == clear or specifier == "":
         raise click.UsageError("Say either a SPECIFIER, such as red, or --clear.")
     if target.startswith(_NEW_EACH_TIME):
         raise DeviceError(f"{target} is a new device each time: it can't keep a name")

@@ -138,7 +138,7 @@ def _watch(
             url = str(told.facts["url"])
             called = told.facts["name"] if is_private(url) else url  # see iotkit.pair
             if not as_json:
-                log(f"To use them elsewhere, once for each: iotkit pair {called}", "")
+                log(f"To use what is here elsewhere, once: iotkit pair {called}", "")
             show_code(pairing_code())
             if teacher:
                 show_teachers_code(pairing_code(teacher=True))

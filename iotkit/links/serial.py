@@ -40,6 +40,9 @@ POLL_PERIOD = 0.05  # seconds at least between two questions for the same attrib
 HEARTBEAT = 1.0
 LONGEST_WATCH = 65.535  # seconds
 
+# Messages of what is between, which says in a whole sentence what is wrong.
+_IN_WORDS = ("No answer", "Device gone", "Not allowed")
+
 _log = logging.getLogger(__name__)
 
 
@@ -328,6 +331,8 @@ class SerialLink(LosableLink):
             return reply.data
         reason = reply.message if reply.data in ("", "-") else f"{reply.message}: {reply.data}"
         words = f"{self.description.id} refused {wish}: {reason} ({reply.status})"
+        if reply.message in _IN_WORDS and reply.data not in ("", "-"):
+            words = f"{self.description.id}: {reply.data}"
         if (reply.status, reply.message) == (423, "Claimed"):
             raise claimed(self.description.name, called(reply.data))
         raise _refusal(reply, words) if self._line.framed else DeviceError(words, reply.status)

@@ -176,7 +176,10 @@ class Wheel:
             self.check(holder)
         elif not holder.may_take:
             name = self._link.description.name
-            raise NotAllowed(f"only a teacher may take {name} from others: pair as one")
+            raise NotAllowed(
+                f"only a teacher may take {name} from others: pair by the code for teachers,"
+                " which iotkit serve --lan --teacher shows"
+            )
 
     def claim(self, holder: Driver, who: str, seconds: float, *, take: bool = False) -> None:
         """Let nobody but `holder` drive for so many seconds, or until `release`; or renew that.

@@ -209,18 +209,19 @@ class IotkitMagics(Magics):
             print("Anyone on this network can now read and drive it.")
 
     def _pair(self, line: str) -> None:
-        """Be let in by a device on the network, once.
+        """Be let in by a device on the network, once, and by all that are served with it.
 
         %iotkit pair NAME
 
         The code is shown where the device is served; what you type is not seen.
         """
-        from ..pairing import pair
+        from ..pairing import find, pair, told
 
         if not line:
             raise BadValue("write %iotkit pair NAME")
-        pair(line, getpass.getpass("The code: "))
-        print(printable(f"Paired with {line}: %iotkit connect {line}"))
+        find(line)  # nobody types a code for what isn't there
+        others = pair(line, getpass.getpass("The code: "))
+        print(printable(f"{told(line, others)}: %iotkit connect {line}"))
 
     def _name(self, line: str) -> None:
         """Say which one of its class a device is.

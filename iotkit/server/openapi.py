@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 Schema = dict[str, Any]
 
 _TEXT: Schema = {"type": "string"}
+_KEYS: Schema = {"id": _TEXT, "token": _TEXT, "teacher": _TEXT}
+_OTHER: Schema = {"type": "object", "required": ["id", "token"], "properties": _KEYS}
 _SENDABLE: Schema = {"type": "string", "pattern": r"^[^\n\r\x00]*$"}  # no line break
 _ERROR: Schema = {
     "type": "object",
@@ -254,7 +256,7 @@ _GIVES: dict[Action, Callable[[Any], Schema]] = {
     pairing.pair: lambda _: {
         "type": "object",
         "required": ["id", "token"],
-        "properties": {"id": _TEXT, "token": _TEXT, "proof": _TEXT},
+        "properties": _KEYS | {"proof": _TEXT, "others": {"type": "array", "items": _OTHER}},
     },
 }
 _STREAMS = (bare.read, bare.hear)

@@ -14,7 +14,7 @@ from typing import Any
 from ..errors import BadValue
 from ..links.proof import LENGTH, NONCE, plain_code, proofs
 from .bodies import json_in
-from .gate import Tries
+from .gate import Gate, Tries
 from .messages import Refused, Request, Response, ok
 from .served import Served
 
@@ -23,6 +23,7 @@ ALPHABET = "23456789BCDFGHJKMNPQRTVWXZ"
 CODE_LENGTH = 8  # 26**8 codes are 2e11: at one try in a second, a year finds one in 6,600 of them
 LIFETIME = 600.0  # seconds
 MAX_WRONG = 5  # tries; then there is a new code
+TOO_OLD = "the code is too old: ask for a new one"
 
 _ANYBODY = ""  # tries are counted for all addresses together: one may have many of them
 
@@ -63,6 +64,22 @@ class Pairing:
         self._codes = {False: _Code(), True: _Code()}  # by whether it is a teacher's
         self._wrong = 0
         self._tries = Tries(MAX_WRONG)
+        self._gates: list[Gate] = []  # of the devices that are let in to
+
+    def add(self, gate: Gate) -> None:
+        """Let in to one more device who knows a code."""
+        with self._lock:
+            self._gates.append(gate)
+
+    def remove(self, gate: Gate) -> None:
+        """Let nobody in to it any more; one that was not added does no harm."""
+        with self._lock:
+            self._gates = [other for other in self._gates if other is not gate]
+
+    def others(self, gate: Gate, *, teacher: bool) -> list[dict[str, str]]:
+        """Return what is given beside the token of this gate: those of all others."""
+        with self._lock:
+            return [_keys(other, teacher=teacher) for other in self._gates if other is not gate]
 
     def tell(self, callback: Callable[[str], None], *, teacher: bool = False) -> None:
         """Call `callback` with each code that takes the place of one that is used up."""
@@ -106,37 +123,45 @@ class Pairing:
                     return teacher
             self._tries.count(_ANYBODY)
             self._wrong += 1
+            why = "that is not the code: look again where it is shown"
             if self._wrong >= MAX_WRONG or not good:
+                why = "that was wrong too often: ask for the new code" if good else TOO_OLD
                 self._wrong = 0
                 for code in self._codes.values():
                     code.end()
-            if not good:
-                raise Refused(403, "NotAllowed", "the code is too old: ask for a new one")
-            raise Refused(403, "NotAllowed", "that is not the code: look again where it is shown")
+            raise Refused(403, "NotAllowed", why)
 
 
 the_pairing = Pairing()
 
 
 async def pair(served: Served, request: Request, _: Any) -> Response:
-    """Give the token of the device to who knows the code."""
+    """Give the token of the device, and of all that are served with it, to who knows the code."""
     if not served.gate.token:
         raise Refused(404, "UnknownName", f"{served.known.id} lets everybody in: no need to pair")
     given = json_in(request)
     given = given if isinstance(given, dict) else {}
     gate = served.gate
-    value = {"id": gate.identity, "token": gate.token}
+    proven = b""
     if served.certificate:
         nonce, proof = _bytes(given, "nonce", NONCE), _bytes(given, "proof", LENGTH)
         # It takes too long for the event loop.
-        proven = await asyncio.to_thread(the_pairing.prove, nonce, proof, served.certificate)
-        value["proof"], teacher = proven[0].hex(), proven[1]
+        proven, teacher = await asyncio.to_thread(
+            the_pairing.prove, nonce, proof, served.certificate
+        )
     else:
         code = given.get("code")
         teacher = the_pairing.redeem(code if isinstance(code, str) else "")
-    if teacher and gate.teacher:
-        value["teacher"] = gate.teacher
+    value: dict[str, Any] = _keys(gate, teacher=teacher)
+    value["others"] = the_pairing.others(gate, teacher=teacher)
+    if proven:
+        value["proof"] = proven.hex()
     return ok(value, {"Cache-Control": "no-store"})
+
+
+def _keys(gate: Gate, *, teacher: bool) -> dict[str, str]:
+    keys = {"id": gate.identity, "token": gate.token}
+    return keys | {"teacher": gate.teacher} if teacher and gate.teacher else keys
 
 
 def _bytes(given: dict[str, Any], name: str, length: int) -> bytes:

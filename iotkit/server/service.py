@@ -71,6 +71,8 @@ class Service(Closing):
         self._lock = threading.Lock()
         self._announcement: Announcement | None = None
         self._served = Served(link, gate, certificates.own() if tls else "")
+        if token:
+            the_pairing.add(gate)
         self._loop = loop.acquire()
         self._server = loop.run(self._loop, self._start(listening, sealing))
         try:
@@ -129,6 +131,7 @@ class Service(Closing):
                 return
             self._closed = True
         _open.discard(self)
+        the_pairing.remove(self._served.gate)
         if self._announcement is not None:
             self._announcement.close()
         loop.run(self._loop, self._end())

@@ -70,7 +70,7 @@ class Pose:
         return max(min(ways) - RADIUS, 0.0)
 
 
-class Sumobot(Device):
+class Sumobot(Device, deadman_ms=1000):
     """A small robot with two wheels on a table with walls."""
 
     drive_forward_time_ms: Annotated[int, "How long to move [0..10000 ms]"] = 1500
@@ -149,6 +149,10 @@ class Sumobot(Device):
     def stop(self) -> None:
         """Stop at once"""
         self._begin(0, 0)
+
+    def on_silence(self) -> None:
+        """Stop: whoever drove it is gone."""
+        self.stop()
 
     @event
     def bump(self, side: str) -> None:

@@ -272,7 +272,9 @@ def test_what_is_served_to_the_network_is_paired_with(shell, unique_name, monkey
     url = shown.split()[3].removesuffix(":")
     assert url.startswith("https://")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))  # somebody else's
-    assert "%iotkit pair in a notebook" in shell.complaint(f"%iotkit connect {unique_name} as it")
+    assert f"%iotkit pair {unique_name} in a notebook" in shell.complaint(
+        f"%iotkit connect {unique_name} as it"
+    )
     monkeypatch.setattr("getpass.getpass", lambda prompt: code)
     paired = shell.run(f"%iotkit pair {unique_name}")
     assert paired == f"Paired with {unique_name}: %iotkit connect {unique_name}\n"

@@ -159,6 +159,37 @@ def test_a_token_that_could_smuggle_a_header_is_not_kept(here: Path) -> None:
     assert tokens.kept("x") == ""
 
 
+def test_pairing_with_one_is_pairing_with_all_that_the_same_program_serves(
+    here: Path, tmp_path: Path, monkeypatch
+) -> None:
+    with locked() as first, locked() as second:
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another"))
+        assert iotkit.pair(first.url, first.code) == 1
+        for service in (first, second):
+            with iotkit.connect(service.url) as probe:
+                assert probe.speed == 80
+        assert iotkit.pair(second.url, second.code) == 0  # nothing new
+        second.close()
+        first_alone = ask_json(first.port, "POST", "/-/pair", {"code": first.code}).json
+        assert first_alone["others"] == []
+
+
+def test_what_is_known_of_a_device_of_another_server_stays(here: Path) -> None:
+    tokens.keep("known", TOKEN, "ab" * 32)
+    others = [
+        {"id": "known", "token": "x" * 20},
+        {"id": "new", "token": "y" * 20},
+        {"id": "odd", "token": "z"},
+        {"id": "", "token": "y" * 20},
+        {"id": "x", "token": 7},
+        "new",
+    ]
+    given = {"id": "toy", "token": TOKEN, "others": others}
+    with Scripted({"POST /-/pair": http_reply(given)}) as server:
+        assert iotkit.pair(server.url, "x") == 1
+    assert [tokens.kept(one) for one in ("known", "new", "odd")] == [TOKEN, "y" * 20, ""]
+
+
 def test_the_token_of_another_device_than_was_found_is_not_kept(here: Path, monkeypatch) -> None:
     with Scripted({"POST /-/pair": http_reply({"id": "other", "token": TOKEN})}) as server:
         found = Found("toy", "toy", server.url, "toy")
@@ -236,7 +267,7 @@ def test_without_a_teacher_no_token_is_a_teachers(here: Path) -> None:
     with locked() as service:
         assert service.teachers_code == ""
         value = ask_json(service.port, "POST", "/-/pair", {"code": service.code}).json
-        assert set(value) == {"id", "token"}
+        assert set(value) == {"id", "token", "others"}
         for given in ("", "Bearer", "Bearer ", "Bearer x", f"Bearer {TOKEN}"):
             reply = ask(service.port, "POST", "/-/claim", '{"take": true}', Authorization=given)
             assert reply.status in ((403, 429) if given.endswith(TOKEN) else (401, 429))

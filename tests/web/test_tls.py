@@ -299,7 +299,12 @@ def test_a_client_of_another_kind_can_pair(user: User) -> None:
         ours, theirs = key[:32].hex(), key[32:].hex()
         sent = {"nonce": nonce.hex(), "proof": ours}
         given = ask_json(service.port, "POST", "/-/pair", sent, tls=True).json
-        assert given == {"id": service._served.gate.identity, "token": TOKEN, "proof": theirs}
+        assert given == {
+            "id": service._served.gate.identity,
+            "token": TOKEN,
+            "others": [],
+            "proof": theirs,
+        }
 
 
 # Another certificate, or none
