@@ -7,6 +7,7 @@ is, and mend the fault. Needs `pip install atheris`, which follows what code the
 
 from __future__ import annotations
 
+import logging
 import sys
 import tempfile
 from pathlib import Path
@@ -28,6 +29,7 @@ target = sys.argv.pop(1)
 found = Path(tempfile.gettempdir()) / f"iotkit-fuzz-{target}"
 found.mkdir(exist_ok=True)
 print(f"What is found is kept in {found}")
+logging.getLogger("iotkit").setLevel(logging.ERROR)  # or each bad name is a line
 options = ["-timeout=5", "-rss_limit_mb=1024", f"-artifact_prefix={found}/", *sys.argv[1:]]
 atheris.Setup([sys.argv[0], *options, str(found), str(HERE / "corpus" / target)], TARGETS[target])
 atheris.Fuzz()

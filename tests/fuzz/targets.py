@@ -7,7 +7,6 @@ returns nothing, or raises what is a fault of iotkit's.
 from __future__ import annotations
 
 import keyword
-import logging
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -38,7 +37,6 @@ from iotkit.text import printable
 from iotkit.types import Type
 
 # Names that can't be used and overlong lines are logged; a fuzzer would log little else.
-logging.getLogger("iotkit").setLevel(logging.ERROR)
 
 ROBOT = Description.of(
     "robot:red",
