@@ -816,7 +816,7 @@ def test_wrong_codes_are_followed_by_a_new_one():
         first = process.stdout.readline().split()[-1]
         process.stdout.readline()
         for _ in range(5):
-            with pytest.raises(package.NotAllowed, match="not the code|too often"):
+            with pytest.raises(package.NotAllowed, match=r"not the code|too often"):
                 package.pair(url, "x")
         *words, second = process.stdout.readline().split()
         assert words == ["The", "code", "is", "now"]

@@ -29,7 +29,8 @@ target = sys.argv.pop(1)
 found = Path(tempfile.gettempdir()) / f"iotkit-fuzz-{target}"
 found.mkdir(exist_ok=True)
 print(f"What is found is kept in {found}")
-logging.getLogger("iotkit").setLevel(logging.ERROR)  # or each bad name is a line
+# Names that can't be used and overlong lines are logged; this would log little else.
+logging.getLogger("iotkit").setLevel(logging.ERROR)
 options = ["-timeout=5", "-rss_limit_mb=1024", f"-artifact_prefix={found}/", *sys.argv[1:]]
 atheris.Setup([sys.argv[0], *options, str(found), str(HERE / "corpus" / target)], TARGETS[target])
 atheris.Fuzz()

@@ -36,8 +36,6 @@ from iotkit.server.messages import Request
 from iotkit.text import printable
 from iotkit.types import Type
 
-# Names that can't be used and overlong lines are logged; a fuzzer would log little else.
-
 ROBOT = Description.of(
     "robot:red",
     [
