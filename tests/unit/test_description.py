@@ -85,7 +85,7 @@ def test_no_help_text_takes_long_to_read(filler):
     Attribute("x", Type.INT, text)
     Function.parse("f", text)
     Function.parse("f", f"f {text}-> - x")
-    assert time.thread_time() - began < 0.5
+    assert time.thread_time() - began < 5  # what is not linear takes minutes
 
 
 @pytest.mark.parametrize(
