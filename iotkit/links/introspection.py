@@ -57,7 +57,9 @@ class _Introspection:
                     raise
                 continue
             lines = [(part.message, part.data) for part in parts if part.status == 102]
-            if summary[0] == str(len(lines)):
+            # Where the question was repeated, two answers may have mixed, each with lines missing.
+            mixed = len(set(lines)) < len(lines) and left
+            if summary[0] == str(len(lines)) and not mixed:
                 its, longest = (*summary[1:3], "", "")[:2]
                 return [*lines, ("INFO", f"longest_line {longest}")], its
         raise ProtocolError(f"{self._line.name} loses lines of its description: is the cable good?")
