@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
+from platformdirs import user_state_path
 from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
@@ -75,16 +73,10 @@ def _values(attribute: Attribute) -> Iterable[str]:
 def _history() -> History:
     """Return what was typed the last times, on a machine where that can be kept."""
     try:
-        folder = _state_folder()
+        folder = user_state_path("iotkit")
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = folder / "shell-history"
         file.touch(0o600)
     except OSError:
         return InMemoryHistory()
     return FileHistory(file)
-
-
-def _state_folder() -> Path:
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "iotkit"
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "iotkit"

@@ -19,7 +19,7 @@ from zeroconf import (  # type: ignore[attr-defined] # all are there for its use
 )
 
 from ..description import Description
-from ..links.stored import Stored
+from ..stored import Texts
 from .naming import SERVICE_TYPE
 from .network import LOOPBACK, Network, addresses, interfaces
 
@@ -30,7 +30,7 @@ SETTLED = 1.5
 MAX_YIELDED = 10  # names left to others: who wants more of us wants us to have none
 
 _PROGRAM = uuid.uuid4().hex
-_last_names = Stored("names")  # by identity
+_last_names = Texts("names")  # by identity
 
 _log = logging.getLogger(__name__)
 

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from ..errors import NotAllowed
-from ..links.stored import Stored
+from ..stored import Texts
 from .found import Found, python_name
 
-_met = Stored("met")  # identities, by names in Python
+_met = Texts("met")  # identities, by names in Python
 
 
 def check(found: Found, known: Iterable[Found] = ()) -> None:

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-import os
 import re
 import ssl
-import tempfile
 from pathlib import Path
 
-from filelock import FileLock
 from platformdirs import user_state_path
 
+from .. import stored
 from ..errors import IotkitError
-
-LOCK_TIMEOUT = 5.0  # seconds; what it guards is done in a tenth of one
 
 _CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
@@ -46,7 +42,7 @@ def serving() -> ssl.SSLContext:
     context.num_tickets = 0  # nothing is taken up again: a handshake is cheap
     try:
         if not path.exists():
-            _make(path)
+            stored.made(path, _new)
         context.load_cert_chain(path)
     except ssl.SSLError as error:
         # Another one would alarm everybody who has paired, so that is for a person to decide.
@@ -57,17 +53,6 @@ def serving() -> ssl.SSLContext:
     except OSError as error:
         raise IotkitError(f"the certificate can't be kept in {path} ({error})") from error
     return context
-
-
-def _make(path: Path) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with FileLock(f"{path}.lock", timeout=LOCK_TIMEOUT):
-        if path.exists():
-            return  # another program was quicker
-        handle, name = tempfile.mkstemp(dir=path.parent)  # that only its owner can read
-        with open(handle, "wb") as file:
-            file.write(_new())
-        os.replace(name, path)
 
 
 def _new() -> bytes:

@@ -28,13 +28,13 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 from platformdirs import user_state_path
 
+from .. import stored
 from ..description import Description
 
 if TYPE_CHECKING:
     from ..transports.serial import UsbBoard
 
 LENGTH = 12  # hex digits: one of 10,000 devices has the identity of another by a chance of 2e-7
-LOCK_TIMEOUT = 5.0  # seconds; what it guards is done in a millisecond
 
 _lock = threading.Lock()
 _held: set[str] = set()  # by this process
@@ -89,12 +89,8 @@ def _named(known: Description, what: str) -> str:
 def _computer(folder: Path) -> str:
     """Return what tells this user of this computer from all others."""
     path = folder / "computer"
-    with FileLock(f"{path}.lock", timeout=LOCK_TIMEOUT):
-        known = path.read_text(encoding="ascii") if path.exists() else ""
-        if not known:
-            known = secrets.token_hex(16)
-            path.write_text(known, encoding="ascii")
-        return known
+    stored.made(path, lambda: secrets.token_hex(16).encode())
+    return path.read_text(encoding="ascii")
 
 
 def _locked(path: Path) -> FileLock | None:

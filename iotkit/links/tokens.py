@@ -6,28 +6,22 @@ it may be another one, with which a teacher takes the device from others.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import re
 import secrets
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
-from platformdirs import user_state_path
-
 from ..errors import BadValue, IotkitError, NotAllowed
+from ..stored import Records, locked
 
 PAIR_PATH = "/-/pair"  # where a service gives its token for a code that a person types
 MIN_TOKEN, MAX_TOKEN = 16, 200  # characters
-MAX_KEPT = 500  # files
-MAX_FILE = 10_000  # bytes
 
 _TOKEN = re.compile(r"[!-~]+")
 _CHALLENGE = re.compile(r'bearer +realm="([!#-\[\]-~]{0,600})"', re.IGNORECASE)
+_tokens = Records("tokens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +92,7 @@ def teachers(identity: str) -> str:
 
 def certificate(identity: str) -> str:
     """Return the certificate that was kept with the token, as `keep` was given it."""
-    return str(_known(identity).get("certificate", ""))
+    return str(_tokens.get(identity).get("certificate", ""))
 
 
 def keep(identity: str, token: str, certificate: str = "", teacher: str = "") -> None:
@@ -108,63 +102,49 @@ def keep(identity: str, token: str, certificate: str = "", teacher: str = "") ->
     what is no token, IotkitError where it can't be kept.
     """
     checked(token)
-    if not teacher and kept(identity) == token:
-        teacher = teachers(identity)
-    path = _path(identity)
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.parent.chmod(0o700)
-        handle, name = tempfile.mkstemp(dir=path.parent)  # that only its owner can read
-        with open(handle, "w", encoding="utf-8") as file:
-            known = {"id": identity, "token": token}
-            more = {"certificate": certificate, "teacher": teacher and checked(teacher)}
-            json.dump(known | {key: text for key, text in more.items() if text}, file)
-        os.replace(name, path)
-        _tidy(path.parent)
-    except OSError as error:
-        raise IotkitError(f"the token can't be kept in {path.parent} ({error})") from error
+    with _changing():
+        if not teacher and kept(identity) == token:
+            teacher = teachers(identity)
+        more = {"certificate": certificate, "teacher": teacher and checked(teacher)}
+        given = {"token": token} | {key: text for key, text in more.items() if text}
+        _tokens.put(identity, given)
 
 
 def made(identity: str) -> str:
-    """Return the token kept for a device that is served here, or a new one, kept from now on."""
-    token = kept(identity)
-    if not token:
-        token = secrets.token_urlsafe(24)
-        keep(identity, token)
-    return token
+    """Return the token kept for a device that is served here, or a new one, kept from now on.
+
+    Raises IotkitError where it can't be kept.
+    """
+    return kept(identity) or _made(identity, "token")
 
 
 def made_for_teachers(identity: str) -> str:
     """Return the teacher's token of a device that is served here, or a new one, as `made` does."""
-    teacher = teachers(identity)
-    if not teacher:
-        teacher = secrets.token_urlsafe(24)
-        keep(identity, made(identity), certificate(identity), teacher)
-    return teacher
+    made(identity)
+    return teachers(identity) or _made(identity, "teacher")
 
 
 def _kept(identity: str, which: str) -> str:
     try:
-        return checked(_known(identity)[which])
+        return checked(_tokens.get(identity)[which])
     except (ValueError, TypeError, KeyError):
         return ""
 
 
-def _known(identity: str) -> dict[str, Any]:
+def _made(identity: str, which: str) -> str:
+    """Make it, unless another program has just done so."""
+    with _changing():
+        token = _kept(identity, which)
+        if not token:
+            token = secrets.token_urlsafe(24)
+            _tokens.put(identity, _tokens.get(identity) | {which: token})
+        return token
+
+
+@contextmanager
+def _changing() -> Iterator[None]:
     try:
-        with _path(identity).open(encoding="utf-8") as file:
-            known = json.loads(file.read(MAX_FILE))
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) and known.get("id") == identity else {}
-
-
-def _tidy(folder: Path) -> None:
-    files = sorted(folder.glob("*.json"), key=lambda file: file.stat().st_mtime)
-    for file in files[:-MAX_KEPT]:
-        file.unlink(missing_ok=True)
-
-
-def _path(identity: str) -> Path:
-    name = hashlib.sha256(identity.encode()).hexdigest()[:32]
-    return user_state_path("iotkit") / "tokens" / f"{name}.json"
+        with locked(_tokens.folder):
+            yield
+    except OSError as error:
+        raise IotkitError(f"the token can't be kept in {_tokens.folder} ({error})") from error

@@ -8,8 +8,10 @@ import select
 import socket
 import stat
 import time
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
 
 import pytest
 from fake_devices import Probe
@@ -17,7 +19,7 @@ from web_servers import Scripted, V1Server, http_reply
 from web_tools import SOON, any_certificate, ask, ask_json, ask_raw, assert_is_error
 
 import iotkit
-from iotkit import NotAllowed, host
+from iotkit import NotAllowed, host, stored
 from iotkit.discovery import Found
 from iotkit.errors import BadType, BadValue
 from iotkit.links import tokens
@@ -241,12 +243,12 @@ def test_a_network_of_ipv6_counts_as_one_and_memory_is_bounded() -> None:
 
 
 def token_files() -> list[Path]:
-    return list(tokens._path("x").parent.glob("*"))
+    return list(tokens._tokens.path("x").parent.glob("*"))
 
 
 def test_a_token_is_in_a_file_that_only_its_owner_can_read(unique_name: str) -> None:
     with locked(Toy(), unique_name):
-        path = tokens._path(f"toy:{unique_name}")
+        path = tokens._tokens.path(f"toy:{unique_name}")
         assert TOKEN in path.read_text()
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
@@ -258,9 +260,25 @@ def test_a_token_is_the_same_the_next_time(unique_name: str) -> None:
     assert tokens.made(unique_name + "x") != tokens.kept(unique_name)
 
 
+def test_of_servers_that_start_at_once_one_makes_the_token(
+    unique_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both, random = Barrier(2, timeout=0.5), tokens.secrets.token_urlsafe
+
+    def made_slowly(length: int) -> str:
+        with suppress(BrokenBarrierError):  # nobody makes one beside it
+            both.wait()
+        return random(length)
+
+    monkeypatch.setattr(tokens.secrets, "token_urlsafe", made_slowly)
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(tokens.made, [unique_name] * 2)
+    assert one == other == tokens.kept(unique_name)
+
+
 def test_tokens_kept_are_bounded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    monkeypatch.setattr(tokens, "MAX_KEPT", 3)
+    monkeypatch.setattr(stored, "MAX_KEPT", 3)
     for n in range(6):
         tokens.keep(str(n), TOKEN)
     assert len(token_files()) == 3
@@ -273,7 +291,7 @@ def test_a_broken_file_holds_no_token(
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     tokens.keep("x", TOKEN)
-    tokens._path("x").write_text(text)
+    tokens._tokens.path("x").write_text(text)
     assert tokens.kept("x") == ""
 
 
