@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from .. import __version__
-from ..errors import IotkitError
+from ..errors import IotkitError, did_you_mean
 from .common import complain
 from .forget import forget
 from .lab import lab
@@ -19,10 +19,12 @@ from .pair import pair
 from .serve import serve
 from .shell import shell
 from .simulate import simulate
+from .translating import Mistyped, translated
 from .values import call, devices, get, info, set_
 from .watch import watch
 
 INTERRUPTED = 130  # the exit code that shells give a program which Ctrl-C ended
+_USUAL = {"connect": "shell", "list": "devices", "ls": "devices"}  # what others call a command
 
 
 class _Commands(click.Group):
@@ -30,6 +32,20 @@ class _Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(self.commands)  # in the order below, not the alphabet's
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] in self.commands or args[0].startswith("-"):
+            return super().resolve_command(ctx, args)
+        if right := translated("", args):
+            raise Mistyped(right)
+        meant = _USUAL.get(args[0])
+        near = f", did you mean {meant!r}?" if meant else did_you_mean(args[0], self.commands)
+        raise Mistyped(
+            f"there is no command {args[0]!r}{near} (a command comes first, as in: iotkit get robot"
+            " speed; iotkit --help lists them)"
+        )
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

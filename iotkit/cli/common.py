@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Callable
-from typing import Any, NoReturn
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from ..plain import printable
+from ..targets import connect
 
-Command = Callable[..., None]
+if TYPE_CHECKING:
+    from ..device import Device
+
+PATIENCE = 1.0  # seconds after which a person in front of a terminal wonders
 
 target_argument = click.argument("target", required=False)
 baud_option = click.option(
@@ -31,6 +37,31 @@ def say(text: str) -> None:
 def complain(text: str) -> None:
     """Print one line to where errors go."""
     click.echo(printable(text), err=True)
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Say what is waited for, `what` following "Waiting for", if it takes more than a moment.
+
+    Only to a person: where errors go to a file or a program, nothing is said.
+    """
+    if not sys.stderr.isatty():
+        yield
+        return
+    words = f"Waiting for {what}; Ctrl-C ends that."
+    timer = threading.Timer(PATIENCE, complain, [words])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def reach(target: str | None, baud: int | None) -> Device:
+    """Connect to the device as `connect` does, and say so while that takes its time."""
+    with waiting(f"{target} to answer" if target else "a device to be found"):
+        return connect(target, baud=baud)
 
 
 def print_json(value: Any) -> None:

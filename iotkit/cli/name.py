@@ -7,8 +7,7 @@ import click
 from ..commands import wait
 from ..device import link_of
 from ..errors import DeviceError
-from ..targets import connect
-from .common import baud_option, say
+from .common import baud_option, reach, say
 
 _NEW_EACH_TIME = ("sim:", "exec:")
 
@@ -28,7 +27,7 @@ def name(target: str, specifier: str | None, clear: bool, baud: int | None) -> N
         raise click.UsageError("Say either a SPECIFIER, such as red, or --clear.")
     if target.startswith(_NEW_EACH_TIME):
         raise DeviceError(f"{target} is a new device each time: it can't keep a name")
-    with connect(target, baud=baud) as device:
+    with reach(target, baud) as device:
         link = link_of(device)
         wait(link.rename(specifier or ""))
         say(f"It is {link.description.id} now.")

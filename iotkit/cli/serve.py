@@ -10,9 +10,16 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from ..device import Device
-from ..targets import connect
 from . import typed
-from .common import baud_option, complain, end_on_signals, json_option, print_json, say
+from .common import (
+    baud_option,
+    complain,
+    end_on_signals,
+    json_option,
+    print_json,
+    reach,
+    say,
+)
 
 if TYPE_CHECKING:
     from ..server import Service
@@ -87,7 +94,7 @@ def serve(
     with ExitStack() as stack:
         services: list[tuple[Device, Service]] = []
         for number, target in enumerate(targets or (None,)):
-            device = stack.enter_context(connect(target, baud=baud))
+            device = stack.enter_context(reach(target, baud))
             service = start(
                 device,
                 port + number if port else 0,

@@ -10,12 +10,11 @@ import click
 from ..device import Device, link_of
 from ..errors import IotkitError
 from ..plain import printable
-from ..targets import connect
 from ..text import columns, described, member_help
 from . import typed
-from .common import baud_option, complain, say, target_argument
+from .common import baud_option, complain, reach, say, target_argument
 
-_AS_IN_PYTHON = re.compile(r"(\w+)\(([^()'\",]*)\)")
+_CALL = re.compile(r"([^\s=()]+)\((.*)\)")  # as in Python
 _LINE = re.compile(r"([^\s=]+)\s*(=?)\s*(.*)")
 _TO_TYPE = (
     ("name", "read an attribute, or call a function that takes nothing"),
@@ -44,9 +43,16 @@ class Conversation:
     def answer(self, line: str) -> str:
         """Do what `line` says, and return what to print, or an empty text.
 
-        Raises IotkitError, and Quit. A device's own `quit` goes before this one's.
+        Raises IotkitError, and Quit. A device's own `quit` goes before this one's. What Python
+        would take, `robot.drive(50, 50)`, does here what it does there.
         """
-        found = _LINE.fullmatch(_as_typed(line))
+        line = self._without_device(line.strip())
+        if call := _CALL.fullmatch(line):
+            name, text = call.groups()
+            if name in self.known.functions or (text and name in self.known.attributes):
+                return self._result(name, self._texts(name, text))
+            line = f"{name} {text}".strip()
+        found = _LINE.fullmatch(line)
         if found is None:
             return ""
         word, equals, rest = found.groups()
@@ -72,9 +78,26 @@ class Conversation:
         typed.write(self._device, name, text)
         return ""
 
+    def _without_device(self, line: str) -> str:
+        """Return `line` without the `robot.` before a name."""
+        owner, _, rest = line.partition(".")
+        names = {*self.known.attributes, *self.known.functions}
+        member = re.match(r"\w+", rest)
+        is_owned = owner.isidentifier() and owner not in names and member and member[0] in names
+        return rest if is_owned else line
+
+    def _texts(self, name: str, text: str) -> list[str]:
+        """Return the arguments that stand between the brackets of a call."""
+        found = self.known.functions.get(name)
+        texts = text.split(",") if found and len(found.args) > 1 else [text]
+        return [_unquoted(one.strip()) for one in texts] if text.strip() else []
+
     def _call(self, name: str, text: str) -> str:
         several = max(len(self.known.functions[name].args), 1)
-        result = typed.call(self._device, name, text.split(None, several - 1))
+        return self._result(name, text.split(None, several - 1))
+
+    def _result(self, name: str, texts: list[str]) -> str:
+        result = typed.call(self._device, name, texts)
         return "" if result is None else printable(str(result))
 
     def _help(self, name: str) -> str:
@@ -83,11 +106,9 @@ class Conversation:
         return f"{described(self.known)}\n\nType\n{columns(_TO_TYPE, '  ')}"
 
 
-def _as_typed(line: str) -> str:
-    """Return `line`, and for what would be a call in Python, `forward(500)`, what it is here."""
-    line = line.strip()
-    call = _AS_IN_PYTHON.fullmatch(line)
-    return f"{call[1]} {call[2]}".strip() if call else line
+def _unquoted(text: str) -> str:
+    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
+    return text[1:-1] if quoted else text
 
 
 @click.command()
@@ -99,7 +120,7 @@ def shell(target: str | None, baud: int | None) -> None:
     Without a TARGET it is the one device there is. Lines may also come from a pipe; the exit
     code is then 1 if one of them failed.
     """
-    with connect(target, baud=baud) as device:
+    with reach(target, baud) as device:
         conversation = Conversation(device)
         if not (sys.stdin.isatty() and sys.stdout.isatty()):
             _with_pipe(conversation)

@@ -5,11 +5,20 @@ from __future__ import annotations
 import click
 
 from ..errors import DeviceError, IotkitError
-from ..targets import connect
 from ..text import columns, described
 from ..types import Value
 from . import typed
-from .common import baud_option, complain, json_option, print_json, say, target_argument
+from .common import (
+    baud_option,
+    complain,
+    json_option,
+    print_json,
+    reach,
+    say,
+    target_argument,
+    waiting,
+)
+from .translating import Mistyped, translated, translating
 
 # So that a negative number is a value and not an option.
 _TAKES_VALUES = {"ignore_unknown_options": True}
@@ -43,7 +52,7 @@ def info(target: str | None, baud: int | None, as_json: bool) -> None:
 
     Without a TARGET it is the one device there is.
     """
-    with connect(target, baud=baud) as device:
+    with reach(target, baud) as device:
         if as_json:
             print_json(device.devinfo)
             return
@@ -66,10 +75,11 @@ def get(target: str | None, names: tuple[str, ...], baud: int | None, as_json: b
     """
     values: dict[str, Value] = {}
     failed = False
-    with connect(target, baud=baud) as device:
+    with translating("get", target, *names), reach(target, baud) as device:
         for name in names or typed.description(device).attributes:
             try:
-                values[name] = typed.read(device, name)
+                with waiting(f"{typed.target(device)} to say its {name}"):
+                    values[name] = typed.read(device, name)
             except DeviceError as error:  # in this attribute; the others may be fine
                 complain(str(error))
                 failed = True
@@ -86,26 +96,40 @@ def get(target: str | None, names: tuple[str, ...], baud: int | None, as_json: b
 
 @click.command("set", context_settings=_TAKES_VALUES)
 @click.argument("target")
-@click.argument("name")
-@click.argument("value")
+@click.argument("name", required=False, metavar="NAME")
+@click.argument("value", nargs=-1, metavar="VALUE")
 @baud_option
-def set_(target: str, name: str, value: str, baud: int | None) -> None:
+def set_(target: str, name: str | None, value: tuple[str, ...], baud: int | None) -> None:
     """Give an attribute a value."""
-    with connect(target, baud=baud) as device:
-        typed.write(device, name, value)
+    if name is None or len(value) != 1:
+        right = translated("set", [target, *filter(None, [name]), *value])
+        raise Mistyped(right or "write a name and one value, as in: iotkit set robot speed 80")
+    with (
+        translating("set", target, name, *value),
+        reach(target, baud) as device,
+        waiting(f"{typed.target(device)} to take that"),
+    ):
+        typed.write(device, name, value[0])
 
 
 @click.command(context_settings=_TAKES_VALUES)
 @click.argument("target")
-@click.argument("function")
+@click.argument("function", required=False, metavar="FUNCTION")
 @click.argument("args", nargs=-1)
 @baud_option
 @json_option
 def call(
-    target: str, function: str, args: tuple[str, ...], baud: int | None, as_json: bool
+    target: str, function: str | None, args: tuple[str, ...], baud: int | None, as_json: bool
 ) -> None:
     """Call a function, and print its result where it has one."""
-    with connect(target, baud=baud) as device:
+    if function is None:
+        right = translated("call", [target])
+        raise Mistyped(right or "write which function, as in: iotkit call robot stop")
+    with (
+        translating("call", target, function, *args),
+        reach(target, baud) as device,
+        waiting(f"{typed.target(device)} to end its {function}"),
+    ):
         result = typed.call(device, function, args)
     if as_json:
         print_json(result)

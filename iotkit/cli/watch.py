@@ -14,9 +14,9 @@ import click
 from ..device import Device, link_of
 from ..errors import DeviceLost, IotkitError, UnknownName, did_you_mean
 from ..links import Change, is_last
-from ..targets import connect
 from . import typed
-from .common import baud_option, complain, json_option, say, target_argument
+from .common import baud_option, complain, json_option, reach, say, target_argument
+from .translating import translating
 
 MAX_WAITING = 10_000  # news that wait for whoever reads the output; beyond, the oldest go
 BLINK = 0.2  # seconds: Windows can't interrupt a longer wait
@@ -43,7 +43,7 @@ def watch(
     when a device that was unplugged, switched off or out of reach is back.
     """
     away = ""
-    with connect(target, baud=baud) as device:
+    with translating("watch", target, *names), reach(target, baud) as device:
         for name, change, at in _news(device, names, every):
             if is_last(change):
                 assert isinstance(change, IotkitError)

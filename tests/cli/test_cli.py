@@ -228,6 +228,54 @@ def test_an_error_is_one_sentence(args, complaint):
     assert complaint_of(*args) == complaint
 
 
+@pytest.mark.parametrize(
+    ("args", "right"),
+    [
+        (["call", ROBOT, "drive(50, 50)"], f"iotkit call {ROBOT} drive 50 50"),
+        (["call", ROBOT, "drive", "50,50"], f"iotkit call {ROBOT} drive 50 50"),
+        (["call", "robot.stop()"], "iotkit call robot stop"),
+        (["set", ROBOT, "speed=80"], f"iotkit set {ROBOT} speed 80"),
+        (["set", ROBOT, "speed", "=", "80"], f"iotkit set {ROBOT} speed 80"),
+        (["get", ROBOT, "speed()"], f"iotkit get {ROBOT} speed"),
+        (["get", ROBOT, "speed", "=", "80"], f"iotkit set {ROBOT} speed 80"),
+        (["watch", ROBOT, "distance()"], f"iotkit watch {ROBOT} distance"),
+        (
+            ["robot.stop"],
+            "iotkit get robot stop, or for a function: iotkit call robot stop",
+        ),
+        (["robot.drive(50, 50)"], "iotkit call robot drive 50 50"),
+        (["robot.speed", "=", "80"], "iotkit set robot speed 80"),
+    ],
+)
+def test_what_is_typed_as_in_python_is_translated_in_one_sentence(args, right):
+    done = here(*args)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == f"in a terminal that is written: {right}\n"
+
+
+def test_a_text_with_signs_of_pythons_is_a_text(rude):
+    assert output_of("call", TINY, "one_arg_str", "hello, (you) = me") == ""
+    assert output_of("set", TINY, "str_id", "=") == ""
+    assert "it takes slow or fast" in complaint_of("set", rude, "mode", "slow, fast")
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        (["ls"], "there is no command 'ls', did you mean 'devices'?"),
+        (["calll", "robot"], "there is no command 'calll', did you mean 'call'?"),
+        (["robot", "stop"], "a command comes first, as in: iotkit get robot speed"),
+        (["set", ROBOT, "speed"], "write a name and one value, as in: iotkit set robot speed 80"),
+        (["call", ROBOT], "write which function, as in: iotkit call robot stop"),
+    ],
+)
+def test_a_command_that_is_not_whole_is_one_sentence(typed, sentence):
+    done = here(*typed)
+    assert done.exit_code == 2
+    assert sentence in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_an_error_goes_to_stderr_without_a_traceback():
     done = iotkit("get", ROBOT, "sped")
     assert (done.returncode, done.stdout) == (1, "")
@@ -460,6 +508,18 @@ def test_the_shell_takes_calls_as_python_writes_them():
     assert (done.exit_code, done.stdout, done.stderr) == (0, "42\n", "")
 
 
+def test_the_shell_takes_a_whole_line_of_python(rude):
+    lines = ["robot.speed = 80", "robot.speed", "robot.drive(-5, 5)", "robot.speed(9)", "x.y"]
+    done = here("shell", ROBOT, stdin="\n".join(lines))
+    assert (done.exit_code, done.stdout) == (1, "80\n")
+    assert done.stderr.splitlines() == [
+        "speed is an attribute: it can be read or set, not called",
+        "sumobot has no 'x.y'",
+    ]
+    quoted = "rude.tell(2, 'hey you')\nrude.add(1, 2)\n"
+    assert output_of("shell", rude, stdin=quoted) == "hey you, hey you\n3.0\n"
+
+
 def test_brackets_that_set_no_limits_are_pointed_out(tmp_path):
     program = tmp_path / "lamp.py"
     program.write_text(
@@ -602,6 +662,28 @@ def test_ctrl_c_in_a_terminal_clears_the_line_or_stops_the_waiting(tmp_path):
         screen.see(PROMPT)
         screen.type("\x04")
         assert screen.end() == 0
+
+
+def test_who_waits_in_front_of_a_terminal_is_told_for_what(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        target = f"socket://127.0.0.1:{silent.getsockname()[1]}"
+        with terminal("get", target, "speed", home=tmp_path) as screen:
+            screen.see(f"Waiting for {target} to answer; Ctrl-C ends that.")
+            screen.type("\x03")
+            assert screen.end() == 130
+        with running("get", target, "speed", "--json") as piped:
+            assert piped.wait(PATIENCE) == 1
+            assert "does not answer as a device" in piped.stderr.readline()
+            assert piped.stdout.read() + piped.stderr.read() == ""
+
+
+def test_a_function_that_takes_its_time_is_waited_for_by_name(tmp_path):
+    with started("simulate", "sumobot", "--tcp", "0") as start, connect(start["target"]) as robot:
+        robot.drive_forward_time_ms = 10000
+        with terminal("call", start["target"], "forward", home=tmp_path) as screen:
+            screen.see(f"Waiting for {start['target']} to end its forward; Ctrl-C ends that.")
+            robot.stop()
+            assert screen.end() == 0
 
 
 def test_a_home_that_cannot_be_written_costs_only_the_history(tmp_path):
