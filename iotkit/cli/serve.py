@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from ..device import Device
 from . import typed
-from .common import (
-    baud_option,
-    complain,
-    end_on_signals,
-    json_option,
-    print_json,
-    reach,
-    say,
-)
+from .common import baud_option, complain, end_on_signals, json_option, print_json, reach, say
 
 if TYPE_CHECKING:
     from ..server import Service
+
+Targets = tuple[str, ...]
 
 _LOOPBACK, _EVERYWHERE = "127.0.0.1", "0.0.0.0"  # noqa: S104 - what --lan asks for
 _OPEN = "Anyone on this network can now read and drive what is served here."
@@ -57,7 +51,7 @@ _READABLE = "Others on this network can read what is sent, the code too: see SEC
 @baud_option
 @json_option
 def serve(
-    targets: tuple[str, ...],
+    targets: Targets,
     port: int,
     lan: bool,
     anyone: bool,
@@ -74,36 +68,58 @@ def serve(
     Without a TARGET it is the one device there is; with --auto, each board of a known maker that
     is on USB or comes there. A pattern, such as '/dev/ttyUSB*', has all ports asked that match it.
     """
-    from ..server import serve as start
+    _refuse_contradictions(lan, anyone, token, teacher, auto, port, targets)
+    end_on_signals()
+    warning = _OPEN if anyone else _READABLE if lan and tls is False else ""
+    how: dict[str, Any] = {
+        "host": _EVERYWHERE if lan else _LOOPBACK,
+        "token": False if anyone else token or None,
+        "tls": tls,
+        "teacher": teacher,
+        "announce": announce,
+        "baud": baud,
+    }
+    if auto:
+        from .gateway_log import run_gateway
 
+        run_gateway(targets, warning, as_json, **how)
+    _serve_each(targets or (None,), port, warning, as_json, **how)
+
+
+def _refuse_contradictions(
+    lan: bool, anyone: bool, token: bool, teacher: bool, auto: bool, port: int, targets: Targets
+) -> None:
     if anyone and (token or not lan):
         raise click.UsageError("--open goes with --lan, and not with --token.")
     if teacher and (anyone or not (lan or token)):
         raise click.UsageError("--teacher goes with --lan or --token, and not with --open.")
-    host, needed = _EVERYWHERE if lan else _LOOPBACK, False if anyone else token or None
-    warning = _OPEN if anyone else _READABLE if lan and tls is False else ""
-    end_on_signals()
-    if auto:
-        if port:
-            raise click.UsageError("--port doesn't go with --auto: each device has its own.")
-        for one in targets:
-            if one.partition(":")[0] in ("sim", "exec", "http", "https", "socket"):
-                raise click.UsageError(f"--auto is for ports: leave it out to serve {one}.")
-        how = {"host": host, "token": needed, "tls": tls, "announce": announce, "baud": baud}
-        _watch(targets, as_json, warning, teacher=teacher, **how)
+    if auto and port:
+        raise click.UsageError("--port doesn't go with --auto: each device has its own.")
+    for one in targets if auto else ():
+        if one.partition(":")[0] in ("sim", "exec", "http", "https", "socket"):
+            raise click.UsageError(f"--auto is for ports: leave it out to serve {one}.")
+
+
+def _serve_each(
+    targets: Sequence[str | None],
+    port: int,
+    warning: str,
+    as_json: bool,
+    *,
+    baud: int | None,
+    announce: bool,
+    teacher: bool,
+    **how: Any,
+) -> NoReturn:
+    """Serve the devices until the program ends."""
+    from ..server import serve as start
+
     with ExitStack() as stack:
         services: list[tuple[Device, Service]] = []
-        for number, target in enumerate(targets or (None,)):
+        for number, target in enumerate(targets):
             device = stack.enter_context(reach(target, baud))
-            service = start(
-                device,
-                port + number if port else 0,
-                host=host,
-                announce=announce,
-                token=needed,
-                tls=tls,
-                teacher=teacher,
-            )
+            its_port = port + number if port else 0
+            service = start(device, its_port, announce=announce, teacher=teacher, **how)
             services.append((device, stack.enter_context(service)))
         if warning:
             complain(warning)
@@ -118,50 +134,6 @@ def serve(
         while True:
             # Short, since signals don't end a longer wait on Windows, and not always elsewhere.
             threading.Event().wait(1)
-
-
-def _watch(
-    targets: tuple[str, ...], as_json: bool, warning: str, *, teacher: bool, **how: Any
-) -> NoReturn:
-    """Be the gateway, and keep a log of it."""
-    from ..gateway import USB, Gateway, Told, allow_many_files
-    from ..links.trust import is_private
-    from ..server import on_new_code, pairing_code
-
-    def log(words: str, kind: str, **facts: object) -> None:
-        if as_json:
-            time = datetime.now().astimezone().isoformat(timespec="seconds")
-            print_json({"time": time, "event": kind, "text": words, **facts})
-        else:
-            say(f"{datetime.now():%T}  {words}")
-
-    def show_code(code: str) -> None:
-        log(f"The code is {'now ' if shown else ''}{code}", "code", code=code)
-        shown.append(code)
-
-    def tell(told: Told) -> None:
-        log(told.words, told.kind, **told.facts)
-        if told.facts.get("locked") and not shown:
-            url = str(told.facts["url"])
-            called = told.facts["name"] if is_private(url) else url  # see iotkit.pair
-            if not as_json:
-                log(f"To use what is here elsewhere, once: iotkit pair {called}", "")
-            show_code(pairing_code())
-            if teacher:
-                show_teachers_code(pairing_code(teacher=True))
-
-    def show_teachers_code(code: str) -> None:
-        log(f"The code for teachers is {code}", "teachers_code", code=code)
-
-    shown: list[str] = []
-    on_new_code(show_code)
-    on_new_code(show_teachers_code, teacher=True)
-    allow_many_files()
-    if warning:
-        complain(warning)
-    with Gateway(targets or (USB,), tell, teacher=teacher, **how) as gateway:
-        log("Waiting for boards to be plugged in; Ctrl-C ends it.", "ready")
-        gateway.run()
 
 
 def _show_code(services: list[Service], announced: bool, teacher: bool) -> None:
