@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 import threading
-from types import TracebackType
-from typing import Self
 from weakref import WeakKeyDictionary
 
+from .closing import Closing
 from .commands import wait
 from .errors import BadType, BadValue, DeviceClaimed, IotkitError, NotAllowed
 from .links import Link
@@ -18,7 +17,7 @@ _counting = threading.Lock()
 _claims: WeakKeyDictionary[Link, int] = WeakKeyDictionary()  # how many each link has open
 
 
-class Claim:
+class Claim(Closing):
     """What `robot.claim()` returns: it lasts until `release()`, or the end of its `with`.
 
     It is renewed by itself. If others may drive all the same, because the program was cut off
@@ -51,15 +50,8 @@ class Claim:
         if self._end():
             self._release()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Do the same as `release`."""
         self.release()
 
     def __repr__(self) -> str:

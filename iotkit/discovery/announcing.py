@@ -187,6 +187,7 @@ class Announcement:
 
 def _take_back(zeroconf: Zeroconf, name: str) -> None:
     """Let no answer about the service `name` that waits for its time follow its goodbye."""
+    # zeroconf itself leaves them, and has no public way to its queues.
     for waiting in (zeroconf.out_queue, zeroconf.out_delay_queue):
         for group in waiting.queue:
             for record in list(group.answers):

@@ -15,8 +15,6 @@ from zeroconf import (  # type: ignore[attr-defined] # all are there for its use
     DNSQuestionType,
     DNSService,
     IPVersion,
-    RecordUpdate,
-    RecordUpdateListener,
     ServiceBrowser,
     ServiceInfo,
     ServiceListener,
@@ -25,7 +23,7 @@ from zeroconf import (  # type: ignore[attr-defined] # all are there for its use
 
 from .found import Found, instance_of, named
 from .naming import SERVICE_TYPE
-from .network import Network, interfaces
+from .network import Network, Services, interfaces
 
 MAX_FOUND = 500  # devices kept: more is no class, it is an attack
 MAX_WANTED = 100  # names kept beside them, of devices that this process has asked for
@@ -58,7 +56,7 @@ class Browser(ServiceListener):
         self._teller = ThreadPoolExecutor(1, "iotkit mdns")
         self._resolving: set[Future[None]] = set()
         self._closed = False
-        self._hearing = _Services(self._hear)
+        self._hearing = Services(self._hear)
         self._network.zeroconf.add_listener(self._hearing, None)
         # QM: with several responders on one machine, QU answers come seconds later.
         self._service_browser = ServiceBrowser(
@@ -168,7 +166,9 @@ class Browser(ServiceListener):
     def _hear(self, record: DNSService) -> None:
         """Ask where a service is that says it is elsewhere: two may have had one name."""
         info = self._infos.get(record.name)
-        if info is not None and (info.server, info.port) != (record.server, record.port):
+        if info is None or not record.ttl:  # nothing is known of it, or it says goodbye
+            return
+        if (info.server, info.port) != (record.server, record.port):
             self.look_again(instance_of(record.name))
 
     def _has_room_for(self, name: str) -> bool:
@@ -250,23 +250,6 @@ class Browser(ServiceListener):
                     watcher(found)
                 except Exception:
                     _log.exception("a watcher of the network failed")
-
-
-class _Services(RecordUpdateListener):
-    """Tells `heard` of each service that is announced, known or not."""
-
-    def __init__(self, heard: Callable[[DNSService], None]) -> None:
-        self._heard = heard
-
-    def async_update_records(
-        self,
-        zc: Zeroconf,  # noqa: ARG002 - zeroconf's signature
-        now: float,  # noqa: ARG002
-        records: list[RecordUpdate],
-    ) -> None:
-        for update in records:
-            if isinstance(update.new, DNSService) and update.new.ttl:
-                self._heard(update.new)
 
 
 async def _ask(zeroconf: Zeroconf, info: ServiceInfo) -> None:

@@ -7,7 +7,7 @@ import ipaddress
 import logging
 import os
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, Protocol, TypeVar
 
@@ -85,7 +85,7 @@ class Network:
         except OSError as error:
             where = ", ".join(on) or "any interface"
             raise IotkitError(f"the local network can't be used on {where}: {error}") from error
-        self.zeroconf.add_listener(_Conflicts(self.announced), None)
+        self.zeroconf.add_listener(Services(self._hear), None)
         self._following = self.run(self._follow()) if on != (LOOPBACK,) else None
 
     @classmethod
@@ -121,6 +121,11 @@ class Network:
         assert self.zeroconf.loop is not None
         self.zeroconf.loop.call_soon_threadsafe(self.zeroconf.async_send, question)
 
+    def _hear(self, record: DNSService) -> None:
+        """Tell who announces a name of what anybody announces under it."""
+        if ours := self.announced.get(record.key):
+            ours.hear(record)
+
     async def _follow(self) -> None:
         """Announce what is announced anew where the machine has got another address."""
         known = self._there()
@@ -153,11 +158,11 @@ class Announced(Protocol):
         """Be at these addresses from now on."""
 
 
-class _Conflicts(RecordUpdateListener):
-    """Tells who announces a name of what anybody announces under it."""
+class Services(RecordUpdateListener):
+    """Tells `heard` where each service is that anybody announces, or says goodbye for."""
 
-    def __init__(self, announced: dict[str, Announced]) -> None:
-        self._announced = announced
+    def __init__(self, heard: Callable[[DNSService], None]) -> None:
+        self._heard = heard
 
     def async_update_records(
         self,
@@ -165,7 +170,7 @@ class _Conflicts(RecordUpdateListener):
         now: float,  # noqa: ARG002
         records: list[RecordUpdate],
     ) -> None:
+        """Take what zeroconf has heard."""
         for update in records:
-            record = update.new
-            if isinstance(record, DNSService) and (ours := self._announced.get(record.key)):
-                ours.hear(record)
+            if isinstance(update.new, DNSService):
+                self._heard(update.new)
