@@ -21,9 +21,13 @@ from typing import Any
 import kernels
 import nbformat
 from playwright.sync_api import Locator, Page, Playwright
+from playwright.sync_api import TimeoutError as NotInTime
 
-START_LIMIT = 60.0  # seconds
+# Seconds; half of what a test may take, so that what failed is said before the test is cut off.
+START_LIMIT = 30.0
+OPEN_LIMIT = 30.0
 ROOT = Path(__file__).parents[2]
+LOG = "lab.log"  # in the lab's folder: what JupyterLab and its kernels say
 
 FLAGS = (
     "--no-sandbox",
@@ -44,6 +48,23 @@ _OPENED = """(name) => {
     const kernel = session?.session?.kernel;
     return widget?.context?.path === name && widget.context.isReady && session.isReady
         && kernel?.status === "idle" && kernel.connectionStatus === "connected";
+}"""
+_SEEN = """async () => {
+    const widget = window.jupyterapp.shell.currentWidget;
+    const session = widget?.sessionContext;
+    const kernel = session?.session?.kernel;
+    await window.jupyterapp.serviceManager.kernels.refreshRunning();
+    return JSON.stringify({
+        current: widget?.context?.path,
+        contextReady: widget?.context?.isReady,
+        sessionReady: session?.isReady,
+        sessionName: session?.name,
+        display: session?.kernelDisplayStatus,
+        kernel: kernel && [kernel.name, kernel.id, kernel.status, kernel.connectionStatus],
+        pending: kernel?.hasPendingInput,
+        dialog: document.querySelector(".jp-Dialog")?.innerText,
+        running: Array.from(window.jupyterapp.serviceManager.kernels.running()),
+    }, null, 1);
 }"""
 _EXECUTE = """async (code) => {
     const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
@@ -85,7 +106,7 @@ def server(folder: Path) -> Iterator[str]:
         "IPYTHONDIR": str(folder / "ipython"),
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
     }
-    log = folder / "lab.log"
+    log = folder / LOG
     with log.open("wb") as output:
         process = subprocess.Popen(
             [
@@ -136,7 +157,7 @@ class Lab:
         """Load or reload the page."""
         base, _, query = self._url.partition("?")
         self.page.goto(f"{base}{path}?{query}" if path else f"{self._url}&reset")
-        self.page.wait_for_function("() => window.jupyterapp?.shell", timeout=60_000)
+        self.page.wait_for_function("() => window.jupyterapp?.shell", timeout=START_LIMIT * 1000)
         self.page.evaluate("async () => { await window.jupyterapp.restored; }")
 
     def theme(self, name: str) -> None:
@@ -167,7 +188,10 @@ class Lab:
         """Open a notebook that is there, and wait for its kernel."""
         self.command("docmanager:open", {"path": name, "factory": "Notebook"})
         # The toolbar says "idle" before there is a kernel; cells run then ask for one.
-        self.page.wait_for_function(_OPENED, arg=name, timeout=60_000)
+        try:
+            self.page.wait_for_function(_OPENED, arg=name, timeout=OPEN_LIMIT * 1000)
+        except NotInTime:
+            raise AssertionError(f"the kernel of {name} is not ready:\n{self._seen()}") from None
 
     def command(self, name: str, args: dict[str, Any] | None = None) -> None:
         """Run one of JupyterLab's commands, and wait for its end."""
@@ -198,6 +222,11 @@ class Lab:
     def see(self, script: str, wanted: Any, timeout: float = 5.0) -> None:
         """Wait until the page gives `wanted` for `script`."""
         self._poll(lambda: self.page.evaluate(script), wanted, timeout, script)
+
+    def _seen(self) -> str:
+        """Return what the page knows of its notebook and kernels, and what JupyterLab has said."""
+        log = (self.folder / LOG).read_text(errors="replace")
+        return f"{self.page.evaluate(_SEEN)}\n{log[-2000:]}"
 
     def _poll(self, ask: Callable[[], Any], wanted: Any, timeout: float, what: str) -> None:
         end = time.monotonic() + timeout
