@@ -38,7 +38,8 @@ def begin_set(link: Link, name: str, value: Any) -> Future[None]:
     """
     known = link.description
     if name in known.functions:
-        raise ReadOnly(f"{name} is a function: call it, as in {known.name}.{name}()")
+        call = f"{known.name}.{usage(known.functions[name])}"
+        raise ReadOnly(f"{name} is a function: call it, as in {call}")
     checked = attribute(link, name).check(value)
     return link.drive(lambda: link.set(name, checked))
 
@@ -109,6 +110,11 @@ def unknown(link: Link, name: str, meant: Sequence[str] = ()) -> UnknownName:
 def all_names(link: Link) -> list[str]:
     """Return the names of all attributes and functions."""
     return [*link.description.attributes, *link.description.functions]
+
+
+def usage(function: Function) -> str:
+    """Return how a function is called, with the names of its arguments: `drive(left, right)`."""
+    return f"{function.name}({', '.join(signature(function).parameters)})"
 
 
 def signature(function: Function) -> inspect.Signature:

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from . import opened
 from .claiming import Claim
 from .closing import Closing
-from .commands import all_names, begin_call, begin_set, signature, unknown, wait
+from .commands import all_names, begin_call, begin_set, signature, unknown, usage, wait
 from .description import Attribute, Function
-from .errors import BadType, ReadOnly, UnknownName
+from .errors import BadType, ReadOnly, UnknownName, briefly
 from .links import Link
 from .plain import printable
 from .types import shown
@@ -65,6 +65,7 @@ class Device(Closing, metaclass=_DeviceClass):
         """What the device says of itself: a dict with "devicename", "attrs" and "funcs"."""
         return self._link.description.to_devinfo()
 
+    @briefly
     def on(self, name: str, callback: Callable[..., Any], every: float = 0.0) -> Watch:
         """Call `callback(value, time)` with all news of an attribute or event, from now on.
 
@@ -124,6 +125,7 @@ class Device(Closing, metaclass=_DeviceClass):
         call(watch, callback)
         return watch
 
+    @briefly
     def claim(self, seconds: float | None = None, *, who: str = "", take: bool = False) -> Claim:
         """Have the device for this program alone: others can watch and stop it, not drive it.
 
@@ -169,6 +171,7 @@ class Device(Closing, metaclass=_DeviceClass):
         own = ["aio", "claim", "claimed_by", "close", "devinfo", "on", "on_state", "state", "watch"]
         return list(dict.fromkeys([*own, *filter(_fits, all_names(self._link))]))
 
+    @briefly
     def __getitem__(self, name: str) -> Any:
         known = self._link.description
         if name in known.attributes:
@@ -177,6 +180,7 @@ class Device(Closing, metaclass=_DeviceClass):
             return _method(known.functions[name]).__get__(self)
         raise unknown(self._link, name)
 
+    @briefly
     def __setitem__(self, name: str, value: Any) -> None:
         wait(begin_set(self._link, name, value))
 
@@ -192,6 +196,7 @@ class Device(Closing, metaclass=_DeviceClass):
             raise UnknownName(f"a device object has no {name!r}")
         raise unknown(self._link, name)
 
+    @briefly
     def __setattr__(self, name: str, value: Any) -> None:
         if name in vars(Device) and not _fits(name):
             raise ReadOnly(f"{name} is part of every device object and can't be set")
@@ -254,14 +259,18 @@ def _property(attribute: Attribute) -> property:
         self[attribute.name] = value
 
     get.__annotations__ = {"return": attribute.type.python}
-    return property(get, None if attribute.read_only else set_, doc=attribute.help)
+    setter = None if attribute.read_only else set_
+    return property(briefly(get), setter, doc=attribute.help)
 
 
 def _method(function: Function) -> Callable[..., Any]:
+    @briefly
     def method(self: Device, *args: Any, **named: Any) -> Any:
         return wait(begin_call(self._link, function.name, args, named))
 
-    method.__name__ = method.__qualname__ = function.name
+    method.__name__ = function.name
+    # Python shows a method by this, as who has forgotten the brackets sees it.
+    method.__qualname__ = f"{function.name} (not called: for that, write {usage(function)})"
     method.__doc__ = function.help
     called_with = signature(function)
     itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)

@@ -8,9 +8,15 @@ says what is wrong and, where there is something to do, what to do.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
 from .plain import plain
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 
 class IotkitError(Exception):
@@ -122,6 +128,25 @@ class RecordingError(IotkitError, OSError):
 
 class BadTarget(IotkitError, ValueError):
     """A text that names no way to reach a device."""
+
+
+def briefly(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Have a traceback of an IotkitError end at `function`, which programs call.
+
+    What is inside only frightens who has mistyped something. Python's development mode, `python -X
+    dev my.py` or PYTHONDEVMODE=1, shows all of it. What has caused an error stays with it.
+    """
+
+    @wraps(function)
+    def briefly(*args: Parameters.args, **named: Parameters.kwargs) -> Result:
+        try:
+            return function(*args, **named)
+        except IotkitError as error:
+            if sys.flags.dev_mode:
+                raise
+            raise error.with_traceback(None) from error.__cause__  # whole: python -X dev
+
+    return briefly
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

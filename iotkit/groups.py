@@ -15,7 +15,15 @@ from .closing import Closing
 from .commands import attribute, begin_call, begin_set, signature, wait
 from .description import Attribute, Function
 from .device import Device, link_of
-from .errors import BadType, DeviceNotFound, IotkitError, SomeFailed, UnknownName, did_you_mean
+from .errors import (
+    BadType,
+    DeviceNotFound,
+    IotkitError,
+    SomeFailed,
+    UnknownName,
+    briefly,
+    did_you_mean,
+)
 from .links import Link
 from .plain import printable
 from .types import shown
@@ -90,6 +98,7 @@ class Group(Closing):
         near = "" if name.startswith("_") else did_you_mean(name, known)
         raise UnknownName(f"none of these devices has {name!r}{near}")
 
+    @briefly
     def __setattr__(self, name: str, value: Any) -> None:
         def begin(link: Link) -> Future[None]:
             return begin_set(link, name, value)
@@ -181,10 +190,11 @@ def _property(known: Attribute) -> property:
     def set_(self: Group, value: Any) -> None:
         Group.__setattr__(self, known.name, value)
 
-    return property(get, set_, doc=known.help)
+    return property(briefly(get), set_, doc=known.help)
 
 
 def _method(known: Function) -> Callable[..., Results]:
+    @briefly
     def method(self: Group, *args: Any, **named: Any) -> Results:
         return _each(self, lambda link: begin_call(link, known.name, args, named))
 

@@ -286,7 +286,7 @@ def _own(type_: Type, value: Any) -> Value:
     try:
         return type_.check(value)
     except IotkitError as error:
-        raise RuntimeError(f"it gave no {type_}: {error}") from error
+        raise RuntimeError(f"it gave no {type_}: {error}") from None
 
 
 def _attributes(cls: type) -> Iterator[Attribute]:

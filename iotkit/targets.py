@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import host, opened, ways
 from .device import Device, device_over, link_of
-from .errors import BadTarget, BadType, DeviceNotFound, IotkitError, did_you_mean
+from .errors import BadTarget, BadType, DeviceNotFound, IotkitError, briefly, did_you_mean
 from .links import Link, State
 from .types import shown
 
@@ -22,6 +22,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_. -]*")
 _PORT = re.compile(r"/dev/.+|COM[0-9]+", re.IGNORECASE)
 
 
+@briefly
 def connect(
     target: str | host.Device | Found | None = None,
     *,
@@ -79,6 +80,7 @@ def connect(
     raise BadTarget(f"{target!r} names no way to a device. {_ways()}")
 
 
+@briefly
 def find(name: str, timeout: float = FIND_TIMEOUT) -> Device:
     """Return the device of that name on the local network.
 

@@ -42,6 +42,7 @@ class StrReading(_Reading, str):
 
 
 _READINGS: dict[type, Any] = {int: IntReading, float: FloatReading, str: StrReading}
+READINGS = [kind.__name__ for kind in _READINGS.values()]  # what Python calls them in its errors
 
 
 def reading(value: Value, attribute: Attribute, at: float | None = None) -> Value:

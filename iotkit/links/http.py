@@ -66,7 +66,7 @@ class HttpClient:
         try:
             return requests.Request(method, self._url(path), headers, data=body).prepare()
         except ValueError as error:
-            raise BadTarget(f"{self._base!r} is no web address: {error}") from error
+            raise BadTarget(f"{self._base!r} is no web address: {error}") from None
 
     def send(
         self, request: requests.PreparedRequest, timeout: float, *, tries: int = 1, risk: str = ""

@@ -147,4 +147,4 @@ def _changing() -> Iterator[None]:
         with locked(_tokens.folder):
             yield
     except OSError as error:
-        raise IotkitError(f"the token can't be kept in {_tokens.folder} ({error})") from error
+        raise IotkitError(f"the token can't be kept in {_tokens.folder} ({error})") from None

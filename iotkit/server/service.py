@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from .. import host as hosts
 from ..closing import Closing
 from ..device import Device, link_of
-from ..errors import BadTarget, BadType, DeviceDisconnected, PortBusy
+from ..errors import BadTarget, BadType, DeviceDisconnected, PortBusy, briefly
 from ..links import Link, certificates, tokens
 from ..links.local import LocalLink
 from ..links.trust import is_loopback
@@ -165,6 +165,7 @@ class Service(Closing):
         await self._server.close_all_connections()
 
 
+@briefly
 def serve(
     device: Device | hosts.Device,
     port: int = 0,
@@ -275,8 +276,8 @@ def _listening(port: int, host: str) -> socket.socket:
         if error.errno in (errno.EADDRINUSE, errno.EACCES):
             raise PortBusy(
                 f"port {port} is taken, or kept for the system: choose another, or 0 for a free one"
-            ) from error
-        raise BadTarget(f"there is no listening at {host}, port {port} ({error})") from error
+            ) from None
+        raise BadTarget(f"there is no listening at {host}, port {port} ({error})") from None
     listening.setblocking(False)  # as tornado wants it
     end_when_out_of_reach(listening, OUT_OF_REACH)
     return listening

@@ -54,8 +54,8 @@ class Streams(Transport):
         try:
             self._writer.write(data)
             self._writer.flush()
-        except (OSError, ValueError) as error:
-            raise DeviceDisconnected(f"{self.name} has ended") from error
+        except (OSError, ValueError):
+            raise DeviceDisconnected(f"{self.name} has ended") from None
 
     def close(self) -> None:
         """Stop reading and writing; the streams are the caller's to close."""

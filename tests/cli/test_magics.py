@@ -336,11 +336,29 @@ def test_an_error_of_a_device_shows_the_learners_line_and_the_sentence_alone(she
     shell.ipython.run_cell(failing)
     shown = capsys.readouterr().out
     assert "robot.speed = 300" in shown
-    assert "device.py" not in shown
+    assert "iotkit/" not in shown
     assert shown.rstrip().endswith("OutOfRange: speed: it takes 0..100 %, not 300")
     shell.run("%unload_ext iotkit")
     shell.ipython.run_cell("import iotkit; iotkit.connect('sim:nothing')")
-    assert "targets.py" in capsys.readouterr().out
+    assert "iotkit/errors.py" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("robot.speed()", "read it by robot.speed, without the ()"),
+        ("print(robot['speed'](80))", "set it by robot['speed'] = 80"),
+        ("robot.speed(\n80)", "read it by robot.speed, without the ()"),
+    ],
+)
+def test_who_calls_a_value_is_told_how_it_is_read_and_set(shell, capsys, wrong, right):
+    shell.run("%iotkit simulate sumobot as robot")
+    shell.ipython.run_cell(f"def drive():\n    {wrong}\ndrive()")
+    lines = capsys.readouterr().out.rstrip().splitlines()
+    assert lines[-2] == "TypeError: 'IntReading' object is not callable"
+    assert lines[-1].endswith(f" is a value, not a function: {right}")
+    shell.ipython.run_cell("'a' + 5")
+    assert capsys.readouterr().out.rstrip().splitlines()[-1].startswith("TypeError: can only")
 
 
 def test_unloading_leaves_nothing_behind(shell):

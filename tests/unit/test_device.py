@@ -372,7 +372,7 @@ LOOKS = {
     "equality": lambda robot: robot == 1,
     "inspect": lambda robot: [inspect.isroutine(robot), inspect.getmembers_static(robot)],
     "hasattr": lambda robot: hasattr(robot, "nothing"),
-    "method": lambda robot: robot.turn,
+    "method": lambda robot: repr(robot.turn),
     "vars": vars,
     "callable": callable,
     "gc": lambda robot: gc.get_referents(robot),
@@ -385,6 +385,14 @@ def test_looking_sends_nothing(probe, look):
     sent = len(probe.line.sent)
     look(probe.robot)
     assert len(probe.line.sent) == sent
+
+
+def test_a_function_without_brackets_shows_how_to_call_it(probe):
+    assert repr(probe.robot.add).startswith(
+        "<bound method add (not called: for that, write add(a, b)) of <probe on "
+    )
+    with pytest.raises(iotkit.ReadOnly, match=r"call it, as in probe\.add\(a, b\)$"):
+        probe.robot.add = 5
 
 
 @pytest.fixture

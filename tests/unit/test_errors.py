@@ -2,8 +2,12 @@ from __future__ import annotations
 
 import copy
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+from program import environment
 
 import iotkit
 from iotkit import errors
@@ -78,3 +82,56 @@ def test_every_public_error_is_offered_by_the_package():
 def test_a_near_miss_gets_a_hint():
     assert errors.did_you_mean("sped", ["led", "speed"]) == ", did you mean 'speed'?"
     assert errors.did_you_mean("zzz", ["led", "speed"]) == ""
+
+
+PROGRAM = """
+import iotkit, logging
+from iotkit.host import Device, function
+
+logging.disable()
+
+class Lamp(Device):
+    @function
+    def blink(self) -> None:
+        1 // 0
+
+def drive(robot):
+    {wrong}
+
+drive(iotkit.connect("sim:sumobot"))
+"""
+
+
+def traceback_of(wrong: str, folder: Path, *options: str) -> str:
+    """Return what a program prints in which `wrong` is done to a robot."""
+    program = folder / "program.py"
+    program.write_text(PROGRAM.format(wrong=wrong))
+    command = [sys.executable, *options, str(program)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment())
+    assert done.returncode == 1
+    return done.stderr
+
+
+@pytest.mark.parametrize(
+    ("wrong", "last"),
+    [
+        ("robot.speed = 300", "OutOfRange: speed: it takes 0..100 %, not 300"),
+        ("robot.forward(5)", "BadType: forward() takes no argument; it was given 1"),
+        ("robot.close(); robot.speed", "DeviceDisconnected: sim:sumobot is closed"),
+        ("iotkit.group(robot).speed = 300", "OutOfRange: speed: it takes 0..100 %, not 300"),
+        ("iotkit.connect('/dev/no')", "there is no port /dev/no: is the board plugged in?"),
+    ],
+)
+def test_a_traceback_ends_where_a_program_called_iotkit(wrong, last, tmp_path):
+    shown = traceback_of(wrong, tmp_path)
+    assert shown.rstrip().endswith(last)
+    assert "in drive" in shown
+    assert shown.count("  File ") == 3  # two of the program's, and one of iotkit's
+    whole = traceback_of(wrong, tmp_path, "-X", "dev")
+    assert whole.count("  File ") > 3
+
+
+def test_the_own_fault_of_a_device_stays_in_the_traceback(tmp_path):
+    shown = traceback_of("iotkit.connect(Lamp()).blink()", tmp_path)
+    assert "    1 // 0" in shown
+    assert shown.count("  File ") == 6
