@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 from ..errors import DeviceStopped
+from .listeners import Listeners
 
 Result = TypeVar("Result")
 
@@ -25,7 +26,7 @@ class Hold:
         self.since = 0.0
         self.driven = False
         self._gate = threading.Lock()
-        self._watchers: list[Callable[[], None]] = []
+        self._listeners: Listeners[[]] = Listeners("a hold")
 
     def drive(self, begin: Callable[[], Future[Result]]) -> Future[Result]:
         """Return what `begin` does, which is to give the device a program's command.
@@ -44,23 +45,14 @@ class Hold:
         self.why, self.since = why, since
         with self._gate:  # whoever was on the way through is through now
             self.driven = False
-        self._tell()
+        self._listeners.tell()
 
     def end(self) -> None:
         """Let programs through again."""
         if self.why:
             self.why = ""
-            self._tell()
+            self._listeners.tell()
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Call `changed`, which must be quick, after each change; return what ends that."""
-        self._watchers = [*self._watchers, changed]
-
-        def end() -> None:
-            self._watchers = [one for one in self._watchers if one is not changed]
-
-        return end
-
-    def _tell(self) -> None:
-        for changed in self._watchers:
-            changed()
+        return self._listeners.add(changed)

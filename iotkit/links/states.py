@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Literal
+
+from .listeners import Listeners
 
 State = Literal["connecting", "ready", "lost", "reconnecting", "closed"]
 
@@ -18,8 +19,6 @@ NEXT: dict[State, frozenset[State]] = {
     "closed": frozenset(),
 }
 
-_log = logging.getLogger(__name__)
-
 
 class States:
     """The state of one link, and why it is that one; who watches hears of each, in order."""
@@ -28,7 +27,7 @@ class States:
         self.now: State = first
         self.why = ""
         self._lock = threading.Lock()
-        self._watchers: tuple[Callable[[State], None], ...] = ()
+        self._listeners: Listeners[State] = Listeners("a link's state")
         self._untold: deque[State] = deque()
         self._telling = False
 
@@ -47,14 +46,7 @@ class States:
 
     def watch(self, changed: Callable[[State], None]) -> Callable[[], None]:
         """Call `changed`, which must be quick, with each state to come; return what ends that."""
-        with self._lock:
-            self._watchers = (*self._watchers, changed)
-
-        def end() -> None:
-            with self._lock:
-                self._watchers = tuple(one for one in self._watchers if one is not changed)
-
-        return end
+        return self._listeners.add(changed)
 
     def _tell(self) -> None:
         while True:
@@ -62,9 +54,5 @@ class States:
                 if not self._untold:
                     self._telling = False
                     return
-                state, watchers = self._untold.popleft(), self._watchers
-            for changed in watchers:
-                try:
-                    changed(state)
-                except Exception:
-                    _log.exception("who watches a link's state failed")
+                state = self._untold.popleft()
+            self._listeners.tell(state)

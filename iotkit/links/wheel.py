@@ -5,7 +5,6 @@ A device's deadman is kept quiet for its driver, as long as that is there, and f
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -18,13 +17,12 @@ from ..errors import NotAllowed
 from ..types import Value
 from .claims import claimed
 from .deadman import Deadman
+from .listeners import Listeners
 from .timer import cancel, later
 
 HALT = "stop"  # the function that ends what a device does: anybody may call it, at any time
 
 Result = TypeVar("Result")
-
-_log = logging.getLogger(__name__)
 
 
 class Driver:
@@ -92,7 +90,7 @@ class Wheel:
         self._lock = threading.Lock()
         self._last = self.own if taken else None
         self._claim: _Claim | None = None
-        self._watchers: tuple[Callable[[], None], ...] = ()
+        self._listeners: Listeners[[]] = Listeners("a claim")
         self._deadman: Deadman | None = None
         if seconds := link.description.deadman_ms / 1000:
             self._deadman = Deadman(link.description.id, seconds, link.silence)
@@ -205,25 +203,11 @@ class Wheel:
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Call `changed`, which must be quick, after each change; return what ends that."""
-        with self._lock:
-            self._watchers = (*self._watchers, changed)
-
-        def end() -> None:
-            with self._lock:
-                self._watchers = tuple(one for one in self._watchers if one is not changed)
-
-        return end
+        return self._listeners.add(changed)
 
     def changed(self) -> None:
         """Tell all who watch, in the timer's thread: who calls this may hold a lock of theirs."""
-        later(0.0, self._tell)
-
-    def _tell(self) -> None:
-        for changed in self._watchers:
-            try:
-                changed()
-            except Exception:
-                _log.exception("who watches a claim failed")
+        later(0.0, self._listeners.tell)
 
     def _look(self) -> None:
         """End a claim that was not renewed."""
