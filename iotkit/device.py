@@ -15,6 +15,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import opened
+from .callbacks import call
 from .claiming import Claim
 from .closing import Closing
 from .commands import all_names, begin_call, begin_set, signature, unknown, usage, wait
@@ -24,7 +25,7 @@ from .links import Link
 from .plain import printable
 from .types import shown
 from .values import reading
-from .watching import StateWatch, Watch, call
+from .watching import StateWatch, Watch
 
 if TYPE_CHECKING:
     from .aio import AsyncDevice

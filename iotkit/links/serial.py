@@ -9,28 +9,18 @@ from dataclasses import replace
 from typing import Any
 
 from ..description import is_identifier
-from ..errors import (
-    BadValue,
-    DeviceError,
-    DeviceLost,
-    DeviceStopped,
-    DeviceTimeout,
-    IotkitError,
-    NotAllowed,
-    OutOfRange,
-    ProtocolError,
-    ReadOnly,
-)
+from ..errors import BadValue, DeviceError, DeviceStopped, IotkitError, ProtocolError
 from ..protocol import CLAIM_NEWS, EVENT_NEWS, NO_NEWS, VALUE_NEWS, News, Reply
 from ..transports import TICK, Transport
 from ..types import Type, Value, shown
 from . import CALL_TIMEOUT, HALT, TIMEOUT, Hold, LosableLink, Newsroom, Wheel
-from .claims import called, claimed
+from .claims import called
 from .greeting import greet
 from .introspection import introspect
 from .line import Line
 from .news import gone
 from .polling import Poller
+from .replies import failure, refusal
 from .watches import Watches
 
 TRIES = 3  # of what may be asked twice
@@ -39,9 +29,6 @@ POLL_PERIOD = 0.05  # seconds at least between two questions for the same attrib
 # that pushes: so it is noticed when it falls silent, and news that arrived damaged is made up for.
 HEARTBEAT = 1.0
 LONGEST_WATCH = 65.535  # seconds
-
-# Messages of what is between, which says in a whole sentence what is wrong.
-_IN_WORDS = ("No answer", "Device gone", "Not allowed")
 
 _log = logging.getLogger(__name__)
 
@@ -316,7 +303,7 @@ class SerialLink(LosableLink):
                 self.newsroom.tell(name, told)
             elif news.status == NO_NEWS and name in known.attributes:
                 status, _, words = data.partition(" ")
-                self.newsroom.tell(name, _failure(int(status), words))
+                self.newsroom.tell(name, failure(int(status), words))
         except (IotkitError, ValueError) as error:
             _log.debug("%s sent odd news: %s", self.target, error)
 
@@ -329,13 +316,7 @@ class SerialLink(LosableLink):
         """Return the reply's data; raises what fits, in words, where it is an error."""
         if reply.status < 300:
             return reply.data
-        reason = reply.message if reply.data in ("", "-") else f"{reply.message}: {reply.data}"
-        words = f"{self.description.id} refused {wish}: {reason} ({reply.status})"
-        if reply.message in _IN_WORDS and reply.data not in ("", "-"):
-            words = f"{self.description.id}: {reply.data}"
-        if (reply.status, reply.message) == (423, "Claimed"):
-            raise claimed(self.description.name, called(reply.data))
-        raise _refusal(reply, words) if self._line.framed else DeviceError(words, reply.status)
+        raise refusal(reply, wish, self.description, framed=self._line.framed)
 
     def _value(self, what: str, type_: Type, data: str) -> Value:
         try:
@@ -344,29 +325,3 @@ class SerialLink(LosableLink):
             raise ProtocolError(
                 f"{self.description.id} gave nonsense for {what}: {error}"
             ) from None
-
-
-def _failure(status: int, words: str) -> IotkitError:
-    """Return the error of a device that is itself behind something that offers it."""
-    if status == 504:
-        return DeviceTimeout(words)
-    if status == 503:
-        return DeviceLost(words)
-    return DeviceError(words, status)
-
-
-def _refusal(reply: Reply, words: str) -> IotkitError:
-    """Return the error that a device of version 2 means."""
-    if (reply.status, reply.message) == (504, "No answer"):
-        return DeviceTimeout(words)
-    if (reply.status, reply.message) == (503, "Device gone"):
-        return DeviceLost(words)
-    if reply.status == 416:
-        return OutOfRange(words, reply.data)
-    if reply.status == 405:
-        return ReadOnly(words)
-    if (reply.status, reply.message) == (403, "Not allowed"):
-        return NotAllowed(words)
-    if (reply.status, reply.message) == (400, "Bad Value"):
-        return BadValue(words)
-    return DeviceError(words, reply.status)
