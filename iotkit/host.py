@@ -39,11 +39,12 @@ import inspect
 import logging
 import threading
 import typing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_origin
+from typing import Any, ClassVar, TypeVar
 
-from .description import Argument, Attribute, Description, Event, Function
+from .declaring import declared, members
+from .description import Description
 from .errors import DeviceError, IotkitError, UnknownName, did_you_mean
 from .links import Change
 from .links.local import LocalLink
@@ -51,7 +52,6 @@ from .offering import offer
 from .transports import Transport
 from .types import Type, Value
 
-_TYPES = {int: Type.INT, float: Type.FLOAT, bool: Type.BOOL, str: Type.STR, Any: Type.ANY}
 LONGEST_DEADMAN = 65535  # ms, as in the Arduino library
 _hosting = threading.Lock()  # who may change whom a device is served by
 _log = logging.getLogger(__name__)
@@ -110,28 +110,14 @@ class Device:
             deadman_ms = inherited.deadman_ms if inherited else 0
         if isinstance(deadman_ms, bool) or not 0 <= deadman_ms <= LONGEST_DEADMAN:
             raise TypeError(f"{cls.__name__}: deadman_ms is a time from 1 to {LONGEST_DEADMAN} ms")
-        attributes, functions, events = list(_attributes(cls)), list(_functions(cls)), _events(cls)
-        known = Description.of(
-            id or cls.__name__.strip("_").lower(),
-            attributes,
-            functions,
-            events,
-            help=_text(cls),
-            deadman_ms=deadman_ms,
-        )
-        names = (
-            [a.name for a in attributes] + [f.name for f in functions] + [e.name for e in events]
-        )
-        for name in names:
-            if not any(name in kind for kind in (known.attributes, known.functions, known.events)):
-                raise TypeError(f"{cls.__name__}.{name}: no device can have that name")
+        known = declared(cls, id or cls.__name__.strip("_").lower(), deadman_ms)
         cls._description = known
-        for member in attributes:
-            if not hasattr(cls, member.name):
-                setattr(cls, member.name, member.type.python())
-        members = dict(_members(cls))
-        if members["__setattr__"] is Device.__setattr__:
-            plain = {n for n in known.attributes if not isinstance(members[n], property)}
+        for name, attribute in known.attributes.items():
+            if not hasattr(cls, name):
+                setattr(cls, name, attribute.type.python())
+        every = members(cls)
+        if every["__setattr__"] is Device.__setattr__:
+            plain = {n for n in known.attributes if not isinstance(every[n], property)}
             cls._plain = frozenset(plain)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -287,71 +273,6 @@ def _own(type_: Type, value: Any) -> Value:
         return type_.check(value)
     except IotkitError as error:
         raise RuntimeError(f"it gave no {type_}: {error}") from None
-
-
-def _attributes(cls: type) -> Iterator[Attribute]:
-    for name, hint in typing.get_type_hints(cls, include_extras=True).items():
-        if name.startswith("_") or get_origin(hint) is ClassVar:
-            continue
-        base, *notes = get_args(hint) if get_origin(hint) is Annotated else (hint,)
-        help_ = next((note for note in notes if isinstance(note, str)), "")
-        yield Attribute(name, _type(cls, name, base), help_)
-    for name, member in _members(cls):
-        if not isinstance(member, property) or name.startswith("_"):
-            continue
-        hint = typing.get_type_hints(member.fget).get("return")
-        declared = Attribute(name, _type(cls, name, hint), _text(member))
-        yield declared if member.fset else declared.as_read_only()
-
-
-def _functions(cls: type) -> Iterator[Function]:
-    for name, member in _members(cls):
-        if not hasattr(member, "__iotkit_function__"):
-            continue
-        hints = typing.get_type_hints(member)
-        parameters = list(inspect.signature(member).parameters)[1:]
-        args = tuple(
-            Argument(p, _type(cls, f"{name}, argument {p},", hints.get(p))) for p in parameters
-        )
-        result = hints.get("return", type(None))
-        given = None if result is type(None) else Argument("result", _type(cls, name, result))
-        yield Function(name, args, given, _text(member))
-
-
-def _events(cls: type) -> list[Event]:
-    events = []
-    for name, member in _members(cls):
-        if hasattr(member, "__iotkit_event__"):
-            hints = typing.get_type_hints(member)
-            parameters = list(inspect.signature(member).parameters)[1:]
-            if len(parameters) > 1:
-                raise TypeError(f"{cls.__name__}.{name}: an event has one value, or none")
-            values = [
-                Argument(p, _type(cls, f"{name}, value {p},", hints.get(p))) for p in parameters
-            ]
-            events.append(Event(name, values[0] if values else None, _text(member)))
-    return events
-
-
-def _members(cls: type) -> Iterator[tuple[str, Any]]:
-    """Yield all members in the order of their definition, base classes first."""
-    found: dict[str, Any] = {}
-    for base in reversed(cls.__mro__):
-        found |= vars(base)
-    yield from found.items()
-
-
-def _type(cls: type, name: str, hint: Any) -> Type:
-    try:
-        return _TYPES[hint]
-    except (KeyError, TypeError):
-        raise TypeError(
-            f"{cls.__name__}.{name} needs type hints of int, float, bool, str or Any, not {hint!r}"
-        ) from None
-
-
-def _text(documented: Any) -> str:
-    return " ".join((documented.__doc__ or "").split())
 
 
 __all__ = ["Device", "Hosted", "event", "function", "run"]

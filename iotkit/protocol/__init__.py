@@ -25,7 +25,8 @@ docs/serial-protocol.md.
 """
 
 from .describing import described, fingerprint
-from .device_end import Call, Claim, DeviceEnd, Get, Rename, Request, Set, Watch
+from .device_end import DeviceEnd
+from .device_requests import Call, Claim, Get, Rename, Request, Set, Watch
 from .host_end import Banner, Damaged, Garbage, HostEnd, News, Reply, dialect
 from .lines import CLAIM_NEWS, EVENT_NEWS, MAX_LINE, NO_NEWS, VALUE_NEWS
 
