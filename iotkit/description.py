@@ -86,6 +86,11 @@ class Argument:
     type: Type
     limits: Limits = field(default=NO_LIMITS, compare=False)
 
+    @classmethod
+    def named(cls, name: str, type_: str) -> Argument:
+        """Return the one with this name and type, as a device gives them; see Type.named."""
+        return cls(plain(name, MAX_NAME), Type.named(type_))
+
     def check(self, value: Any) -> Value:
         """Return `value` as this argument takes it; raises as Attribute.check does."""
         return _checked(self.name, self.type, self.limits, value)
@@ -260,73 +265,10 @@ class Description:
             raise BadValue(f"{shown(specifier)} is no specifier: a letter, then letters, digits, _")
         return replace(self, id=f"{self.plain_id}:{specifier}" if specifier else self.plain_id)
 
-    def to_devinfo(self) -> dict[str, Any]:
-        """Return the structure that `GET /devinfo` serves as its value (docs/web-api.md)."""
-        devinfo: dict[str, Any] = {
-            "devicename": self.id,
-            "attrs": {
-                a.name: {"type": str(a.type), "href": f"/{a.name}", "help": a.help}
-                for a in self.attributes.values()
-            },
-            "funcs": {
-                f.name: {
-                    "type": "iotoy.org/types/function",
-                    "href": f"/{f.name}",
-                    "help": f.help,
-                    "value": function_value(f),
-                }
-                for f in self.functions.values()
-            },
-        }
-        if self.help:
-            devinfo["help"] = self.help
-        return devinfo
-
-    @classmethod
-    def from_devinfo(cls, devinfo: Any) -> Description:
-        """Return the description in what a server sent; undoes `to_devinfo`.
-
-        Raises ProtocolError where that has not the form. A function whose signature the
-        server could not read takes nothing.
-        """
-        try:
-            attributes = [
-                Attribute(name, Type.named(a["type"]), str(a.get("help") or ""))
-                for name, a in devinfo["attrs"].items()
-            ]
-            functions = [
-                Function(
-                    name,
-                    tuple(_arguments(f["value"]["spec"]["args"])),
-                    next(iter(_arguments(f["value"]["spec"]["result"])), None),
-                    str(f.get("help") or ""),
-                )
-                for name, f in devinfo["funcs"].items()
-            ]
-            return cls.of(
-                devinfo["devicename"], attributes, functions, help=str(devinfo.get("help") or "")
-            )
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            if isinstance(error, IotkitError):
-                raise
-            raise ProtocolError("the server's description of the device can't be read") from error
-
 
 def is_identifier(text: str) -> bool:
     """Whether `text` may be a plain id or a specifier."""
     return re.fullmatch(_ID, text) is not None
-
-
-def function_value(function: Function) -> dict[str, Any]:
-    """Return a function's `value` in the web API: its name, what it takes, what it gives."""
-    result = [function.result] if function.result else []
-    return {
-        "name": function.name,
-        "spec": {
-            "args": [[a.name, str(a.type)] for a in function.args],
-            "result": [[r.name, str(r.type)] for r in result],
-        },
-    }
 
 
 def _checked(name: str, type_: Type, limits: Limits, value: Any) -> Value:
@@ -365,17 +307,7 @@ def _limits_by_argument(parts: list[str], args: tuple[Argument, ...]) -> dict[st
 
 def _typed(word: str) -> Argument | None:
     found = _TYPED.fullmatch(word)
-    return _argument(found[1], found[2]) if found else None
-
-
-def _arguments(spec: Any) -> list[Argument]:
-    if not isinstance(spec, list) or len(spec) > MAX_ARGS:  # an original server says "UNPARSED"
-        return []
-    return [_argument(str(name), type_) for name, type_ in spec]
-
-
-def _argument(name: str, type_: str) -> Argument:
-    return Argument(plain(name, MAX_NAME), Type.named(type_))
+    return Argument.named(found[1], found[2]) if found else None
 
 
 def _usable(members: Iterable[Member], taken: set[str]) -> dict[str, Member]:

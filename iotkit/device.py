@@ -20,6 +20,7 @@ from .claiming import Claim
 from .closing import Closing
 from .commands import all_names, begin_call, begin_set, signature, unknown, usage, wait
 from .description import Attribute, Function
+from .devinfo import to_devinfo
 from .errors import BadType, ReadOnly, UnknownName, briefly
 from .links import Link
 from .plain import printable
@@ -64,7 +65,7 @@ class Device(Closing, metaclass=_DeviceClass):
     @property
     def devinfo(self) -> dict[str, Any]:
         """What the device says of itself: a dict with "devicename", "attrs" and "funcs"."""
-        return self._link.description.to_devinfo()
+        return to_devinfo(self._link.description)
 
     @briefly
     def on(self, name: str, callback: Callable[..., Any], every: float = 0.0) -> Watch:

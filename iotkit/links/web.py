@@ -16,6 +16,7 @@ from urllib.parse import quote
 from requests import PreparedRequest
 
 from ..description import Description
+from ..devinfo import from_devinfo
 from ..errors import (
     DeviceDisconnected,
     DeviceError,
@@ -206,7 +207,7 @@ class WebLink(LosableLink):
             if answer.status == 401:
                 raise self._meant.refused()
         try:
-            return Description.from_devinfo(from_json(answer.body)["value"])
+            return from_devinfo(from_json(answer.body)["value"])
         except (KeyError, TypeError, ValueError) as error:
             if answer.status >= 500 or answer.status in _REFUSED:
                 raise _failure(answer, f"{self.target} can't say what its device is") from error

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..description import Attribute, Function, function_value
+from ..description import Attribute, Function
+from ..devinfo import function_value, to_devinfo
 from ..links.representation import DEVINFO, DIRECTORY, FUNCTION, NULL, VALUE
 from .bodies import arguments_in, value_in
 from .messages import Request, Response, ok
@@ -20,7 +21,7 @@ async def directory(served: Served, _: Request, __: Any) -> Response:
 
 async def devinfo(served: Served, _: Request, __: Any) -> Response:
     """Say what the device says of itself."""
-    value = served.known.to_devinfo()
+    value = to_devinfo(served.known)
     return ok({"type": DEVINFO, "href": "/devinfo", "help": "Device description", "value": value})
 
 

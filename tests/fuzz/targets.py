@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from iotkit.description import Argument, Attribute, Description, Event, Function
+from iotkit.devinfo import from_devinfo, to_devinfo
 from iotkit.discovery.found import python_name
 from iotkit.errors import IotkitError, ProtocolError
 from iotkit.protocol import (
@@ -138,7 +139,7 @@ def _describe(lines: list[tuple[str, str]]) -> None:
         except ProtocolError:
             continue
         assert found.id == device_id
-        assert Description.from_devinfo(found.to_devinfo()).id == device_id
+        assert from_devinfo(to_devinfo(found)).id == device_id
 
 
 def device(entry: bytes) -> None:

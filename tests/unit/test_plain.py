@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from iotkit.description import MAX_HELP, Attribute, Description, Event, Function
 from iotkit.device import device_over
+from iotkit.devinfo import from_devinfo, to_devinfo
 from iotkit.errors import DeviceError, DeviceNotFound, PortBusy, UnknownName
 from iotkit.links.local import LocalLink
 from iotkit.links.representation import error_of
@@ -62,8 +63,8 @@ def test_what_a_device_says_of_itself_is_harmless_when_it_comes_in() -> None:
     assert all(map(harmless, described(known).split("\n")))
     assert harmless(member_help(function))
     assert len(Attribute("x", Type.STR, "\u202e" * MAX_HELP).help) == MAX_HELP
-    sent = Description.from_devinfo(
-        known.to_devinfo()
+    sent = from_devinfo(
+        to_devinfo(known)
         | {
             "funcs": {
                 "g": {"help": NASTY, "value": {"spec": {"args": [[NASTY, "int"]], "result": []}}}
