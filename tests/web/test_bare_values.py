@@ -10,14 +10,11 @@ from fake_devices import Probe, boarded
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from web_tools import Several, ask, assert_is_error
+from web_values import NAMED
 
 import iotkit
 from iotkit.server.routes import ROUTES, find
 from iotkit.sim.testhosttiny import TestHostTiny
-
-INTS = st.integers(-(2**31), 2**31 - 1)
-FLOATS = st.floats(allow_nan=False, allow_infinity=False)
-TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0"), max_size=200)
 
 
 def test_all_attributes_at_once() -> None:
@@ -37,14 +34,7 @@ def test_every_value_comes_back_as_it_was_put() -> None:
     with iotkit.serve(TestHostTiny(), announce=False) as service:
 
         @settings(max_examples=60, deadline=None)
-        @given(
-            st.one_of(
-                st.tuples(st.just("turn_time_ms"), INTS),
-                st.tuples(st.just("ratio"), FLOATS),
-                st.tuples(st.just("some_flag"), st.booleans()),
-                st.tuples(st.just("str_id"), TEXTS),
-            )
-        )
+        @given(NAMED)
         def check(case: tuple[str, Any]) -> None:
             name, value = case
             put = ask(service.port, "PUT", f"/-/properties/{name}", json.dumps(value))

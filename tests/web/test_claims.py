@@ -12,15 +12,13 @@ from contextlib import closing, contextmanager
 
 import pytest
 from program import environment
-from web_tools import SOON, Reply, Stalling, ask, ask_json, assert_is_error
+from web_tools import SOON, Reply, Stalling, ask, ask_json, assert_is_error, channel
 
 import iotkit
 from iotkit import host
-from iotkit.device import Device, device_over, link_of
+from iotkit.device import Device, link_of
 from iotkit.errors import DeviceClaimed, NotAllowed
-from iotkit.links.channel import open_channel
 from iotkit.links.claims import LEASE
-from iotkit.links.serial import SerialLink
 from iotkit.server import Service
 
 
@@ -51,15 +49,6 @@ def robot() -> Robot:
 def service(robot: Robot) -> Iterator[Service]:
     with iotkit.serve(robot, announce=False) as service:
         yield service
-
-
-@contextmanager
-def channel(url: str) -> Iterator[Device]:
-    """Give an object of its own for the device, on a channel of its own."""
-    transport = open_channel(url)
-    assert transport is not None
-    with device_over(SerialLink(transport)) as device:
-        yield device
 
 
 @pytest.fixture

@@ -13,13 +13,11 @@ from contextlib import closing, contextmanager
 
 import pytest
 from program import environment
-from web_tools import SOON, Stalling, ask
+from web_tools import SOON, Stalling, ask, channel
 
 import iotkit
 from iotkit import host
-from iotkit.device import Device, device_over, link_of
-from iotkit.links.channel import open_channel
-from iotkit.links.serial import SerialLink
+from iotkit.device import link_of
 from iotkit.server import Service
 
 DEADMAN = 0.5  # seconds
@@ -62,15 +60,6 @@ def service(robot: Robot) -> Iterator[Service]:
 
 
 @contextmanager
-def channel(service: Service) -> Iterator[Device]:
-    """Give an object of its own for the device, on a channel of its own."""
-    transport = open_channel(service.url)
-    assert transport is not None
-    with device_over(SerialLink(transport)) as device:
-        yield device
-
-
-@contextmanager
 def connection(service: Service) -> Iterator[http.client.HTTPConnection]:
     """Give a connection of a plain client, which stays open."""
     with closing(http.client.HTTPConnection("127.0.0.1", service.port, timeout=SOON)) as opened:
@@ -95,7 +84,7 @@ def looked_at(service: Service) -> Iterator[None]:
     over = threading.Event()
 
     def look() -> None:
-        with channel(service) as watcher:
+        with channel(service.url) as watcher:
             while not over.wait(DEADMAN / 10):
                 assert watcher.speed >= 0
 
@@ -112,7 +101,7 @@ def test_who_drives_over_a_channel_holds_the_robot_until_it_goes(
     robot: Robot, service: Service
 ) -> None:
     with looked_at(service):
-        with channel(service) as driver:
+        with channel(service.url) as driver:
             driver.speed = 5
             assert is_held(robot)
         assert robot.silent.wait(SOON)
@@ -141,16 +130,16 @@ def test_a_program_that_the_network_has_lost_drives_no_more(robot: Robot, servic
 
 
 def test_who_only_looks_on_is_no_driver(robot: Robot, service: Service) -> None:
-    with channel(service) as driver:
+    with channel(service.url) as driver:
         driver.speed = 5
-        with channel(service) as watcher:
+        with channel(service.url) as watcher:
             assert watcher.speed == 5
         assert is_held(robot)
 
 
 def test_who_drove_before_another_one_may_go(robot: Robot, service: Service) -> None:
-    with channel(service) as second:
-        with channel(service) as first:
+    with channel(service.url) as second:
+        with channel(service.url) as first:
             first.speed = 5
             second.speed = 6
         assert is_held(robot)
@@ -201,19 +190,19 @@ def test_a_plain_client_that_goes_in_the_midst_of_a_call(robot: Robot, service: 
 
 def test_the_program_that_serves_it_drives_as_long_as_it_lives(robot: Robot) -> None:
     with iotkit.connect(robot) as own, iotkit.serve(own, announce=False) as service:
-        with channel(service) as far:
+        with channel(service.url) as far:
             far.speed = 5
             own.speed = 6
         assert is_held(robot)
-        with channel(service) as far:
+        with channel(service.url) as far:
             far.speed = 7
         assert robot.silent.wait(SOON)
 
 
 def test_stop_makes_nobody_a_driver(robot: Robot, service: Service) -> None:
-    with channel(service) as driver:
+    with channel(service.url) as driver:
         driver.speed = 5
-        with channel(service) as other:
+        with channel(service.url) as other:
             other.stop()
         assert ask(service.port, "POST", "/stop").status == 200
         assert is_held(robot)
@@ -226,7 +215,7 @@ def test_a_robot_behind_two_servers_is_held_by_who_drives_at_the_end(robot: Robo
         iotkit.serve(between, announce=False) as far,
         looked_at(near),
     ):
-        with channel(far) as driver:
+        with channel(far.url) as driver:
             driver.speed = 5
             assert is_held(robot)
         assert robot.silent.wait(SOON)
@@ -240,7 +229,7 @@ def test_a_robot_behind_two_servers_is_held_by_who_drives_at_the_end(robot: Robo
 def test_the_line_to_a_device_is_quiet_when_its_driver_has_gone_but_for_who_drives(
     robot: Robot, service: Service
 ) -> None:
-    with channel(service) as driver:
+    with channel(service.url) as driver:
         link = link_of(driver)
         driver.speed = 5
         link.hush()

@@ -13,15 +13,12 @@ from fake_devices import Probe
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from web_tools import SOON, Reply, Several, ask, ask_json, assert_is_error
+from web_values import NAMED
 
 import iotkit
 from iotkit.server.handler import Handler
 from iotkit.sim.testhosttiny import TestHostTiny
-from iotkit.types import INT_MAX, INT_MIN
 
-INTS = st.integers(INT_MIN, INT_MAX)
-FLOATS = st.floats(allow_nan=False, allow_infinity=False)
-TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0"), max_size=200)
 JSONS = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
@@ -39,14 +36,7 @@ def test_every_value_comes_back_as_it_was_put() -> None:
     with iotkit.serve(TestHostTiny(), announce=False) as service:
 
         @settings(max_examples=60, deadline=None)
-        @given(
-            st.one_of(
-                st.tuples(st.just("turn_time_ms"), INTS),
-                st.tuples(st.just("ratio"), FLOATS),
-                st.tuples(st.just("some_flag"), st.booleans()),
-                st.tuples(st.just("str_id"), TEXTS),
-            )
-        )
+        @given(NAMED)
         def check(case: tuple[str, Any]) -> None:
             name, value = case
             for reply in (

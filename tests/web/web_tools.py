@@ -7,11 +7,15 @@ import json
 import socket
 import ssl
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from iotkit import host
+from iotkit.device import Device, device_over
+from iotkit.links.channel import open_channel
+from iotkit.links.serial import SerialLink
 
 SOON = 10.0  # seconds in which what has to happen happens, on the slowest machine
 
@@ -94,6 +98,15 @@ def assert_is_error(reply: Reply, status: int, name: str, words: str = "") -> No
     assert error["help"] == error["value"]["message"]
     assert words in error["help"]
     assert "Traceback" not in error["help"]
+
+
+@contextmanager
+def channel(url: str) -> Iterator[Device]:
+    """Give an object of its own for the device, on a channel of its own."""
+    transport = open_channel(url)
+    assert transport is not None
+    with device_over(SerialLink(transport)) as device:
+        yield device
 
 
 class Stalling:

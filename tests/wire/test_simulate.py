@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -15,7 +14,7 @@ from contextlib import closing
 
 import pytest
 import serial
-from program import COMMAND, PATIENCE, environment, iotkit, running, started
+from program import PATIENCE, environment, iotkit, running, started
 
 from iotkit import DeviceDisconnected, connect
 from iotkit.host import Device, Hosted, function, run
@@ -306,15 +305,7 @@ def test_only_one_way_at_a_time():
 
 
 def test_standard_output_that_nobody_reads_ends_a_simulation():
-    process = subprocess.Popen(
-        [*COMMAND, "simulate", "sumobot", "--stdio"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(),
-    )
-    with process:
+    with running("simulate", "sumobot", "--stdio") as process:
         process.stdout.readline()
         process.stdout.close()
         process.stdin.write("get speed\n")
