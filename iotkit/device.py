@@ -52,7 +52,12 @@ class Device(Closing, metaclass=_DeviceClass):
     function. `robot["name"]` does the same for a name that Python or this class can't bear.
     `robot.forward(500, timeout=60)` waits up to 60 s for the answer, if `forward` has no argument
     of that name: see Link.call.
-    Errors are the subclasses of IotkitError, each also the builtin one expects.
+
+    Errors are the subclasses of IotkitError, each also the builtin one expects. UnknownName,
+    ReadOnly, BadType, BadValue and OutOfRange come before anything is sent, and so do
+    DeviceStopped and DeviceClaimed, while this program may not drive. DeviceTimeout,
+    DeviceDisconnected, DeviceLost and DeviceReset say that there was no answer, DeviceError what
+    the answer was.
     """
 
     def __init__(self, link: Link) -> None:
@@ -72,10 +77,11 @@ class Device(Closing, metaclass=_DeviceClass):
         """Call `callback(value, time)` with all news of an attribute or event, from now on.
 
         At once with an attribute's value, then at each change, but at most once in `every`
-        seconds. A callback may take fewer arguments. It runs in a thread of its own, a coroutine
-        function in the running event loop; while it is at work, newer values replace older. What
-        it raises is printed, and doesn't end the news. `close()` of what this returns does, or
-        the end of its `with`, or `close()` of the device. Raises UnknownName, BadValue, BadType.
+        seconds. `time` is when it came here, in seconds since the epoch. A callback may take fewer
+        arguments. It runs in a thread of its own, a coroutine function in the running event loop;
+        while it is at work, newer values replace older. What it raises is printed, and doesn't end
+        the news. `close()` of what this returns does, or the end of its `with`, or `close()` of
+        the device. Raises UnknownName, BadValue, BadType.
 
         A device with a function or attribute of its own called `on` keeps that; this is then
         `iotkit.Device.on(lamp, "brightness", show)`.
@@ -91,10 +97,11 @@ class Device(Closing, metaclass=_DeviceClass):
             for distance, time in robot.watch("distance"):
                 …
 
-        At once an attribute's value, then each change, but at most one in `every` seconds; a
-        program that is slower gets the newest, or the last `keep`. Of an event, all that come,
-        the last 100 if the program is slower. It ends with its `close()`, its `with`, or when
-        nobody has it any more; `async for` works too. Raises UnknownName, BadValue.
+        Each is a value, and when it came here, in seconds since the epoch. At once an attribute's
+        value, then each change, but at most one in `every` seconds; a program that is slower gets
+        the newest, or the last `keep`, 1 or more. Of an event, all that come, the last 100 if the
+        program is slower. It ends with its `close()`, its `with`, or when nobody has it any more;
+        `async for` works too. Raises UnknownName, BadValue.
         """
         known = self._link.description
         if name not in known.attributes and name not in known.events:
@@ -120,7 +127,8 @@ class Device(Closing, metaclass=_DeviceClass):
     def on_state(self, callback: Callable[..., Any]) -> Watch:
         """Call `callback(state, time)` each time that `state` changes, until "closed".
 
-        A callback may take fewer arguments, and is called as those of `on` are.
+        A callback may take fewer arguments, and is called as those of `on` are. `time` is in
+        seconds since the epoch. Raises BadType, and BadValue as `on` does.
         """
         _check_callback(callback)
         watch = StateWatch(self._link)
@@ -134,11 +142,12 @@ class Device(Closing, metaclass=_DeviceClass):
             with robot.claim():
                 …
 
-        It ends with the `with`, with `release()` of what this returns, after so many `seconds` if
-        given, or when the program ends or is cut off from the device for more than a few seconds;
-        then the device stops if it can. `who` is what others are told, by default the user and
-        the computer. To `take` a device that somebody else has claimed is for teachers. Raises
-        DeviceClaimed where somebody else has it, NotAllowed, BadValue, and what setting does.
+        It ends with the `with`, with `release()` of what this returns, after so many `seconds`
+        (above 0) if given, or when the program ends or is cut off from the device for more than a
+        few seconds; then the device stops if it can. `who` is what others are told, by default the
+        user and the computer. To `take` a device that somebody else has claimed is for teachers.
+        Raises DeviceClaimed where somebody else has it, NotAllowed, BadType, BadValue, and what
+        setting does.
         """
         return Claim(self._link, seconds, who, take=take)
 

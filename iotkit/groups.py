@@ -112,7 +112,10 @@ class Group(Closing):
 
 
 def group(*devices: Device) -> Group:
-    """Return a group of these devices, by their names; a name that is taken gets a number."""
+    """Return a group of these devices, by their names; a name that is taken gets a number.
+
+    Raises BadType for what is no device, DeviceNotFound where there is none.
+    """
     members: dict[str, Device | IotkitError] = {}
     for device in dict.fromkeys(devices):
         if not isinstance(device, Device):

@@ -126,7 +126,10 @@ class Device:
             self.changed(name)
 
     def changed(self, name: str) -> None:
-        """Tell all who follow the attribute `name` that its value may be a new one."""
+        """Tell all who follow the attribute `name` that its value may be a new one.
+
+        Raises UnknownName.
+        """
         if name not in self._description.attributes:
             known = self._description
             raise UnknownName(f"{known.id} has no {name!r}{did_you_mean(name, known.attributes)}")
@@ -258,7 +261,7 @@ class Hosted:
 def run(device: Device, transport: Transport, *, version: int = 2) -> None:
     """Be the device at the other end of `transport` until that is closed.
 
-    `version` 1 is what original boards speak.
+    `version` is the serial protocol's: 1 is what original boards speak.
     """
     link = LocalLink(Hosted(device), transport.name)
     try:

@@ -37,7 +37,8 @@ def pair(target: str, code: str) -> int:
     the device, as long as it shows the same certificate; with the code for teachers, also take it
     from others who have claimed it. Raises NotAllowed for a wrong code,
     WrongCertificate where what answers doesn't know the code itself, DeviceError where there is
-    no need to pair.
+    no need to pair, DeviceNotFound, DeviceDisconnected, DeviceTimeout, and IotkitError where
+    what was given can't be kept.
     """
     url, identity = find(target)
     typed = url == target.rstrip("/")  # by a person; else by whoever announced it

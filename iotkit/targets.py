@@ -44,10 +44,12 @@ def connect(
     | one of iotkit.discover()   | that has been found                                  |
     | nothing                    | the only one there is, on USB or else on the network |
 
-    `timeout` is how long to wait for an answer, in seconds. A port or address that this
-    process has open already gives the same object again, so a notebook's cell can be run
-    twice. Raises BadTarget, DeviceNotFound, PortBusy, DeviceTimeout, DeviceDisconnected,
-    NotAllowed.
+    `timeout` is how long to wait for the answer to a read or a set, in seconds: 2 if it is not
+    given, 7 for a web service. A port or address that this process has open already gives the
+    same object again, so a notebook's cell can be run twice. Raises BadTarget, BadType, BadValue
+    for a `baud` that can't be, DeviceNotFound, PortBusy, DeviceTimeout, DeviceDisconnected,
+    ProtocolError where what answers is no device, NotAllowed; IotkitError where a sketch can't
+    be built.
     """
     if isinstance(target, host.Device):
         return _opened(_hosted(target, f"python:{type(target).__name__}"))
@@ -84,7 +86,8 @@ def connect(
 def find(name: str, timeout: float = FIND_TIMEOUT) -> Device:
     """Return the device of that name on the local network.
 
-    Raises DeviceNotFound after `timeout` seconds, with the names of those that are there. One
+    Raises DeviceNotFound after `timeout` seconds, with the names of those that are there,
+    NotAllowed where another device was used under that name before, and what `connect` does. One
     that is open and lost is the one it was, as long as no other has its name.
     """
     return _named(name, timeout, None)

@@ -84,13 +84,19 @@ class Recording:
         return to_pandas(self)
 
     def to_csv(self, path: str | Path) -> None:
-        """Write the table of `to_pandas` to a CSV file, for spreadsheets; needs no pandas."""
+        """Write the table of `to_pandas` to a CSV file, for spreadsheets; needs no pandas.
+
+        Written over, if it is there. Raises RecordingError where it can't be written.
+        """
         from .tables import to_csv
 
         to_csv(self, Path(path))
 
     def to_parquet(self, path: str | Path) -> None:
-        """Write it to a Parquet file; raises IotkitError where pandas or pyarrow is missing."""
+        """Write it to a Parquet file; see `to_csv`.
+
+        Raises IotkitError where pandas or pyarrow is missing.
+        """
         from .tables import to_parquet
 
         to_parquet(self, Path(path))

@@ -169,7 +169,8 @@ def record(device: Device, *names: str, path: str | Path | None = None) -> Log:
     Without names, all. It goes on until `log.stop()` or the end of the `with`. The file is
     written as it goes, at least once a second: `path`, or one in the working directory with a
     name such as `sumobot-2026-11-22-183000.jsonl`; see `log.path`. Never written over. Raises
-    RecordingError where it can't be made, UnknownName, DeviceDisconnected.
+    RecordingError where it can't be made, UnknownName, BadType, DeviceDisconnected, and BadValue
+    for a device that has nothing to record.
     """
     if not isinstance(device, Device):
         raise BadType(f"{_EXAMPLE}, not {shown(device)}")

@@ -153,7 +153,8 @@ def replay(file: str | Path | Recording, speed: float = 1.0, *, loop: bool = Fal
     It begins when somebody first looks: reads an attribute, follows one, opens its panel. It goes
     `speed` times as fast; with `loop`, it begins anew at the end, and else stays as it is then.
     Nothing can be set, and its functions do nothing but say so. It has what was recorded, and not
-    what wasn't. Raises RecordingError for a file that is no recording, BadValue for a bad speed.
+    what wasn't. Raises RecordingError for a file that is no recording, BadType or BadValue for a
+    speed that is no number above 0.
     """
     if isinstance(speed, bool) or not isinstance(speed, int | float):
         raise BadType(f"speed is a number, such as 2 for twice as fast, not {shown(speed)}")

@@ -191,7 +191,8 @@ def serve(
     from others that have claimed it; see `Service.teachers_code`.
 
     Raises BadType for what is no device, PortBusy for a port that another program has, BadTarget
-    for one that can't be, BadValue for what is no token.
+    for one that can't be, BadType or BadValue for what is no token, IotkitError where a token
+    or a certificate can't be kept.
     """
     if isinstance(device, Device):
         link = link_of(device)
