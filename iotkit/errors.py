@@ -149,7 +149,10 @@ def briefly(function: Callable[Parameters, Result]) -> Callable[Parameters, Resu
     return briefly
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ", did you mean 'speed'?" for a near miss of a known name, else an empty text."""
-    near = difflib.get_close_matches(name, list(known), n=1)
+def did_you_mean(name: str, known: Iterable[str], like: float = 0.6) -> str:
+    """Return ", did you mean 'speed'?" for a near miss of a known name, else an empty text.
+
+    How near is said by `like`: 1 is the same.
+    """
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=like)
     return f", did you mean {near[0]!r}?" if near else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from . import discovery
@@ -27,7 +28,13 @@ def on_usb() -> list[Reachable]:
 
 def on_network() -> list[Reachable]:
     """Return the devices on the network; raises IotkitError where there is no network."""
-    return [
-        Reachable(one.name, "network", f"{one.plain_id or one.instance} at {one.url}")
-        for one in discovery.discover()
-    ]
+    found = discovery.discover()
+    ids = Counter(one.id for one in found if one.id)
+    return [Reachable(one.name, "network", _what(one, ids[one.id] > 1)) for one in found]
+
+
+def _what(one: discovery.Found, doubled: bool) -> str:
+    what = f"{one.plain_id or one.instance} at {one.url}"
+    return (
+        f"{what} (two call themselves {one.id}: iotkit name {one.name} blue)" if doubled else what
+    )

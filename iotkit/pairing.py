@@ -11,11 +11,9 @@ from .discovery import Found, met
 from .errors import (
     BadValue,
     DeviceError,
-    DeviceNotFound,
     NotAllowed,
     ProtocolError,
     WrongCertificate,
-    did_you_mean,
 )
 from .links import WEB_TIMEOUT, tokens
 from .links.http import HttpClient
@@ -80,10 +78,7 @@ def find(target: str) -> tuple[str, str]:
         return target.rstrip("/"), ""
     found = discovery.wait_for(target, FIND_TIMEOUT)
     if found is None:
-        near = did_you_mean(target, [one.name for one in discovery.known()])
-        raise DeviceNotFound(
-            f"no device named {target!r} on the network{near}: is it being served?"
-        )
+        raise met.absent(target, discovery.known())
     return found.url, found.id
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import host, opened, ways
 from .device import Device, device_over, link_of
-from .errors import BadTarget, BadType, DeviceNotFound, IotkitError, briefly, did_you_mean
+from .errors import BadTarget, BadType, DeviceNotFound, IotkitError, briefly
 from .links import Link, State
 from .types import shown
 
@@ -102,11 +102,7 @@ def _named(name: str, patience: float, timeout: float | None) -> Device:
     if found is None:
         if lost is not None:
             return lost
-        names = [one.name for one in discovery.known()]
-        there = f"there is: {', '.join(names)}" if names else "there is no device at all"
-        raise DeviceNotFound(
-            f"no device named {name!r} on the network{did_you_mean(name, names)} ({there})"
-        )
+        raise met.absent(name, discovery.known())
     met.check(found, discovery.known())
     device = _found(found, timeout, name)
     met.remember(found)
@@ -116,8 +112,11 @@ def _named(name: str, patience: float, timeout: float | None) -> Device:
 def _found(found: Any, timeout: float | None, name: str = "") -> Device:
     for device in opened.devices():
         link = link_of(device)
-        here = link.target == found.url
-        if (here and link.identity in (found.url, "")) or link.identity == (found.id or found.url):
+        if link.target == found.url and link.identity in (found.url, ""):
+            return device
+        # Two may call themselves the same, on two computers.
+        twin = link.description.specifier and link.asked_as not in ("", found.name, found.instance)
+        if link.identity == (found.id or found.url) and not twin:
             return device
     device = _lasting(ways.NameWay(found, timeout))
     link_of(device).asked_as = name or found.name

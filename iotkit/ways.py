@@ -154,12 +154,13 @@ class WebWay(_Way):
 class NameWay(WebWay):
     """By the web service of a device found on the network, wherever that is found later.
 
-    That is by its identity: another device of the same name is another one.
+    That is by its identity: another device of the same name is another one. One that has a
+    specifier has its name from that; another that calls itself the same is another one, too.
     """
 
     def __init__(self, found: Found, timeout: float | None = None) -> None:
         super().__init__(found.url, timeout, Meant(found.name, found.id))
-        self._found, self._tries = found, 0
+        self._found, self._tries, self._is_specified = found, 0, False
 
     def there(self) -> bool:
         """Whether the device is announced; see Way.there."""
@@ -169,6 +170,8 @@ class NameWay(WebWay):
         if not self._meant.identity:
             return True  # it doesn't say which one it is: the address is all there is
         ours = [found for found in known if found.id == self._meant.identity]
+        if self._is_specified:
+            ours = [found for found in ours if found.instance == self._found.instance]
         if ours:
             # One that vanished without a goodbye may be known beside the one that is there now.
             self._tries += 1
@@ -185,7 +188,9 @@ class NameWay(WebWay):
     def open(self) -> LosableLink:
         """Return a link to the service; see Way.open."""
         try:
-            return super().open()
+            link = super().open()
+            self._is_specified = bool(link.description.specifier)
+            return link
         except IotkitError:
             from . import discovery
 

@@ -121,8 +121,9 @@ def _serve_each(
             its_port = port + number if port else 0
             service = start(device, its_port, announce=announce, teacher=teacher, **how)
             services.append((device, stack.enter_context(service)))
-        if warning:
-            complain(warning)
+        for words in (warning, *(service.doubled for _, service in services)):
+            if words:
+                complain(words)
         if as_json:
             print_json([_facts(device, service, teacher) for device, service in services])
         else:

@@ -59,17 +59,22 @@ def announce(
         "auth": "token" if locked else "none",
         "scheme": "https" if encrypted else "http",
     }
-    return Announcement(description.name, port, host, properties)
+    own = bool(description.specifier)
+    return Announcement(description.name, port, host, properties, own=own)
 
 
 class Announcement:
     """A service announced; a name that is taken gets a number behind it.
 
-    What had a number last time has it again, if it is free.
+    What had a number last time has it again, if it is free; but not what has a name of its `own`,
+    by a specifier: that was another's fault.
     """
 
-    def __init__(self, name: str, port: int, host: str, properties: dict[str, str]) -> None:
+    def __init__(
+        self, name: str, port: int, host: str, properties: dict[str, str], *, own: bool = False
+    ) -> None:
         """See `announce`; `properties` are for the TXT record."""
+        self._own = own
         # What the address is told under: with each service of the device that this program starts,
         # the same, for a while after its end zeroconf may still answer for the last one.
         who = f"{_PROGRAM} {properties['id']}".encode()
@@ -177,7 +182,7 @@ class Announcement:
 
     def _candidates(self) -> Iterator[str]:
         """Yield the names to try: that of last time, and then those with the next numbers."""
-        last = _last_names.get(self._identity)
+        last = "" if self._own else _last_names.get(self._identity)
         if re.fullmatch(re.escape(self._wanted) + r"-\d+", last):
             yield f"{last}.{SERVICE_TYPE}"
         yield f"{self._wanted}.{SERVICE_TYPE}"

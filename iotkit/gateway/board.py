@@ -29,7 +29,7 @@ FIRST_PORT, PORTS = 20000, 10000
 SOON = 0.05  # seconds
 NEVER = float("inf")
 
-Kind = Literal["up", "down", "busy", "silent", "unknown"]
+Kind = Literal["up", "down", "busy", "silent", "unknown", "doubled"]
 
 _log = logging.getLogger(__name__)
 
@@ -156,6 +156,8 @@ class Board:
             name=name,
             locked=service.locked,
         )
+        if service.doubled:
+            self._tell("doubled", service.doubled, id=self._id, name=name)
         link.newsroom.states.watch(lambda _: terms.wake())
         terms.wake()  # it may be gone already
 

@@ -1,6 +1,6 @@
 """Which very device this is: the same identity at each start, and another one for each device.
 
-The first of these that there is:
+The first of these that there is, and that no other device on this computer has just now:
 
 1. the specifier: `sumobot:red`
 2. the USB serial number of its board, also on another computer
@@ -8,7 +8,7 @@ The first of these that there is:
 4. a number on this computer: the lowest that no other device of its class has just now, so as
    many devices as last time have the same identities as last time
 
-A number or a board is held by a lock on a file, which the system lets go of when the process
+Each is held by a lock on a file, which the system lets go of when the process
 ends, however it ends.
 """
 
@@ -45,22 +45,30 @@ _log = logging.getLogger(__name__)
 def claim(known: Description, board: UsbBoard | None) -> tuple[str, Callable[[], None]]:
     """Return the identity of a device on this `board`, and what lets others have it again.
 
-    Where nothing can be kept, it is one that nobody will ever have again.
+    Where nothing can be kept, it is the specifier, or one that nobody will ever have again.
     """
-    if known.specifier:
-        return known.id, lambda: None
     folder = user_state_path("iotkit") / "identities"
     with _lock:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for what in _what_tells_apart(board, _computer(folder)):
-                identity = _named(known, what)
-                if identity not in _held and (lock := _locked(folder / identity)):
+            for identity, file in _identities(known, board, _computer(folder)):
+                if identity not in _held and (lock := _locked(folder / file)):
                     _held.add(identity)
                     return identity, partial(_let_go, identity, lock)
         except (OSError, NotImplementedError, ValueError) as error:
             _log.warning("devices get other identities at each start: %s", error)
-    return _named(known, uuid.uuid4().hex), lambda: None
+    return known.id if known.specifier else _named(known, uuid.uuid4().hex), lambda: None
+
+
+def _identities(
+    known: Description, board: UsbBoard | None, computer: str
+) -> Iterator[tuple[str, str]]:
+    """Yield what its identity may be, each with the name of a file; the best first."""
+    if known.specifier:  # not every system takes a name with a `:` for a file
+        yield known.id, _named(known, f"called {known.specifier}")
+    for what in _what_tells_apart(board, computer):
+        identity = _named(known, what)
+        yield identity, identity
 
 
 def _let_go(identity: str, lock: FileLock) -> None:

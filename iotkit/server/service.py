@@ -66,6 +66,9 @@ class Service(Closing):
         self.port: int = listening.getsockname()[1]
         self.url = f"{'https' if tls else 'http'}://{_address(host)}:{self.port}"
         self._link, self._own = link, own
+        # Its own name on the network: not a number's, nor that of a service which it hands on.
+        named = link.description.specifier and not link.target.startswith(("http:", "https:"))
+        self._named = link.description.name if named else ""
         self._closed = False
         _open.add(self)
         self._lock = threading.Lock()
@@ -100,6 +103,22 @@ class Service(Closing):
         if self._announcement is not None:
             return self._announcement.name
         return self._link.description.name
+
+    @property
+    def doubled(self) -> str:
+        """What to tell its owner where another device calls itself the same; else empty.
+
+        Waits as `name` does.
+        """
+        if self._announcement is None or self._named in ("", self.name):
+            return ""
+        from ..discovery import python_name
+
+        name = python_name(self.name)
+        return (
+            f"Another device calls itself {self._link.description.id} too, so this one is {name} on"
+            f" the network. Tell them apart, as by: iotkit name {name} blue"
+        )
 
     @property
     def locked(self) -> bool:

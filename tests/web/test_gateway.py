@@ -87,6 +87,33 @@ def test_the_log_is_for_people(sockets, unique_name):
         assert re.match(f"{clock}{unique_name}:red at {port} is gone\n$", line)
 
 
+def test_two_boards_that_call_themselves_the_same_are_told_of_and_are_two_devices(
+    sockets, unique_name
+):
+    with gateway(sockets.pattern) as auto:
+        there = []
+        for number in (0, 1):
+            there.append(robot_called(unique_name))
+            sockets.plug(f"ttyACM{number}", there[number])
+            auto.next("up")
+        told = auto.next("doubled")
+        other = f"{unique_name}_red_2"
+        assert told["text"] == (
+            f"Another device calls itself {unique_name}:red too, so this one is {other} on the"
+            f" network. Tell them apart, as by: iotkit name {other} blue"
+        )
+        with iotkit.find(f"{unique_name}_red") as one, iotkit.find(other) as two:
+            one.forward(1)
+            two.forward(2)
+        assert [one.calls for one in there] == [["forward 1"], ["forward 2"]]
+        with iotkit.find(other) as two:  # as iotkit name does
+            link_of(two).rename("blue").result(PATIENCE)
+        assert auto.next("up")["id"] == f"{unique_name}:blue"
+    with gateway(sockets.pattern) as auto:
+        names = {auto.next("up")["name"] for _ in there}
+    assert names == {f"{unique_name}_red", f"{unique_name}_blue"}
+
+
 def test_the_code_is_shown_once_for_all(sockets, unique_name):
     with gateway(sockets.pattern, "--lan") as auto:
         sockets.plug("ttyACM0", robot_called(unique_name, "red"))

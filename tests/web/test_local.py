@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import platformdirs
 import pytest
 import requests
-from program import PATIENCE, environment
+from lasting import becomes
+from program import PATIENCE, environment, running, started
 
 import iotkit
 from iotkit import discovery, host, opened
+from iotkit.inventory import on_network
 
 SERVER = """
 import sys
@@ -115,6 +118,37 @@ def test_several_of_one_class_are_told_apart(unique_name):
         assert [getattr(local(), name).level for name in pythons] == [80, 11, 80]
         ids = {one.id for one in iotkit.discover() if one.plain_id == unique_name}
         assert len(ids) == 3
+
+
+def test_two_on_two_computers_that_call_themselves_the_same_are_never_taken_for_each_other(
+    unique_name, tmp_path, monkeypatch
+):
+    name, twins = f"sumobot_{unique_name}", []
+    with ExitStack() as stack:
+        for computer in ("one", "two"):
+            monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / computer))
+            board = started("simulate", "sumobot", "--tcp", "0", "--specifier", unique_name)
+            target = stack.enter_context(board)["target"]
+            twins.append(stack.enter_context(running("serve", target, "--json")))
+            assert json.loads(twins[-1].stdout.readline())[0]["id"] == f"sumobot:{unique_name}"
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "three"))
+        assert f"so this one is {name}_2 on the network" in twins[1].stderr.readline()
+        ours = {one.target: one for one in on_network() if one.target.startswith(name)}
+        assert "two call themselves" in ours[name].what
+        red, twin = iotkit.find(name), iotkit.find(f"{name}_2")
+        red.speed, twin.speed = 11, 22
+        assert (red.speed, twin.speed) == (11, 22)
+        twins[0].send_signal(signal.SIGINT)
+        assert twins[0].wait(PATIENCE) == 130
+        becomes(red, "lost")
+        assert iotkit.find(name) is red
+        with pytest.raises(iotkit.DeviceLost):
+            red.speed = 12
+        red.close()
+        away = rf"^{name} was on the network today at \d\d:\d\d and is not now\. Is it switched on"
+        with pytest.raises(iotkit.DeviceNotFound, match=away):
+            iotkit.find(name, timeout=0.1)
+        twin.close()
 
 
 def test_all_of_one_class_are_a_group(unique_name):

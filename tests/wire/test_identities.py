@@ -116,6 +116,16 @@ def test_a_specifier_is_the_identity_and_a_device_renamed_keeps_its_own_until_it
         assert link_of(robot).identify() == "robot:red"
 
 
+def test_of_two_that_call_themselves_the_same_the_second_is_another_device() -> None:
+    first, second = Robot(), Robot()
+    first.specifier = second.specifier = "red"
+    with iotkit.connect(first) as one, iotkit.connect(second) as two:
+        assert link_of(one).identify() == "robot:red"
+        assert link_of(two).identify().startswith("robot-")
+    with iotkit.connect(second) as two:
+        assert link_of(two).identify() == "robot:red"
+
+
 def test_a_board_with_a_number_is_known_in_each_socket_and_on_each_computer(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
