@@ -315,10 +315,10 @@ def test_fifty_of_each_widget_opened_and_closed_leave_nothing(
 ) -> None:
     make(device).close()  # what they share stays
     link = link_of(device)
-    before = len(_instances), link.newsroom.states._watchers, list(link.hold._watchers)
+    before = len(_instances), link.newsroom.states._listeners._all, link.hold._listeners._all
     for _ in range(50):
         make(device).close()
-    after = len(_instances), link.newsroom.states._watchers, list(link.hold._watchers)
+    after = len(_instances), link.newsroom.states._listeners._all, link.hold._listeners._all
     assert after == before
     assert not followed(device)
 
