@@ -29,16 +29,11 @@ class Line(Talking):
         super().__init__(**kwargs)
         self._on_press = on_press
 
-    def close(self) -> None:
-        """End it; a second time does nothing."""
-        self.layout.close()  # which ipywidgets leaves open
-        super().close()
-
     def said(self, content: Any) -> None:
         """Do what the button is for; see Talking.said."""
         if content == {"pressed": True} and not self.busy:
             self._on_press()
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
-        return {**data, "text/plain": f"{self.title}: {self.text}"}, metadata
+    def elsewhere(self) -> dict[str, str]:
+        """Return what stands for it as text; see Talking.elsewhere."""
+        return {"text/plain": f"{self.title}: {self.text}"}

@@ -10,14 +10,14 @@ from typing import Any
 
 import traitlets
 
-from iotkit.device import Device, link_of
+from iotkit.device import Device
 from iotkit.errors import BadType, UnknownName
 from iotkit.links import Change, Link
 from iotkit.types import Value
 
 from .assets import STYLE, joined
 from .hub import Hub, News
-from .spec import snapshot
+from .spec import link_behind, snapshot
 from .standing import UNKNOWN, standing, watch
 from .talk import Talking
 
@@ -45,12 +45,7 @@ class Map(Talking):
     hub = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, device: Device, **kwargs: Any) -> None:
-        if not isinstance(device, Device):
-            raise BadType(
-                "a map needs a device as iotkit.connect() returns it, "
-                f"not the {type(device).__name__} {device!r}"
-            )
-        self._link = link_of(device)
+        self._link = link_behind(device, "a map")
         spec = _spec(self._link)
         self._names = [name for name in (*_PLACE, _HEADING) if name in spec]
         self._lock = threading.RLock()
@@ -73,7 +68,6 @@ class Map(Talking):
             with self._lock:
                 self._views.clear()
             self._follow()
-            self.layout.close()  # which ipywidgets leaves open
         super().close()
 
     def sweep(self) -> None:
@@ -139,8 +133,8 @@ class Map(Talking):
     def _mark(self) -> None:
         self._hub.mark(self)
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
+    def elsewhere(self) -> dict[str, str]:
+        """Return what stands for it as text; see Talking.elsewhere."""
         asked = {name: self._link.get(name, background=True) for name in self._names}
         wait(asked.values(), READ_LIMIT)
         values: dict[str, Value] = {
@@ -149,7 +143,7 @@ class Map(Talking):
             if future.done() and not future.exception()
         }
         html = snapshot(self._link, values, self._names)
-        return {**data, "text/plain": repr(self), "text/html": html}, metadata
+        return {"text/plain": repr(self), "text/html": html}
 
 
 def _told(change: Change) -> dict[str, Any]:

@@ -9,10 +9,10 @@ from typing import Any
 
 import traitlets
 
-from iotkit.device import Device, link_of
-from iotkit.errors import BadType
+from iotkit.device import Device
 
 from .assets import STYLE, joined
+from .spec import link_behind
 from .standing import standing, watch
 from .steering import Steering, course
 from .talk import Talking
@@ -35,12 +35,7 @@ class Pad(Talking):
     state = traitlets.Dict().tag(sync=True)  # how it stands with the device
 
     def __init__(self, device: Device, *names: str, **kwargs: Any) -> None:
-        if not isinstance(device, Device):
-            raise BadType(
-                "a pad needs a device as iotkit.connect() returns it, and names of what it has;"
-                f" not the {type(device).__name__} {device!r}"
-            )
-        link = self._link = link_of(device)
+        link = self._link = link_behind(device, "a pad")
         steered = course(link, *names)
         self._steering = Steering(steered, self._fail)
         self._unwatch: list[Callable[[], None]] = []
@@ -66,7 +61,6 @@ class Pad(Talking):
             for end in self._unwatch:
                 end()
             self._steering.close()
-            self.layout.close()  # which ipywidgets leaves open
         super().close()
 
     def said(self, content: Any) -> None:
@@ -88,6 +82,6 @@ class Pad(Talking):
     def _fail(self, error: BaseException) -> None:
         self.send({"failed": str(error)})
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
-        return {**data, "text/plain": repr(self), "text/html": self.spec["html"]}, metadata
+    def elsewhere(self) -> dict[str, str]:
+        """Return what stands for it as text; see Talking.elsewhere."""
+        return {"text/plain": repr(self), "text/html": self.spec["html"]}

@@ -10,7 +10,7 @@ from typing import Any
 
 import traitlets
 
-from iotkit.device import Device, link_of
+from iotkit.device import Device
 from iotkit.errors import UnknownName
 from iotkit.links import Change
 from iotkit.types import Value
@@ -18,7 +18,7 @@ from iotkit.types import Value
 from .assets import STYLE, joined
 from .hub import FRAME, Hub, News
 from .recorder import recorder_of
-from .spec import given, snapshot, spec_of
+from .spec import given, link_behind, snapshot, spec_of
 from .standing import UNKNOWN, standing, watch
 from .talk import Talking
 
@@ -58,12 +58,7 @@ class Panel(Talking):
     hub = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, device: Device, **kwargs: Any) -> None:
-        if not isinstance(device, Device):
-            raise TypeError(
-                "a panel needs a device as iotkit.connect() returns it, "
-                f"not the {type(device).__name__} {device!r}"
-            )
-        self._device, self._link = device, link_of(device)
+        self._device, self._link = device, link_behind(device, "a panel")
         self._recorder = recorder_of(device)
         self._lock = threading.Lock()
         self._known: dict[str, Change] = {}  # what was heard last
@@ -92,7 +87,6 @@ class Panel(Talking):
             with self._lock:
                 self._views.clear()
             self._follow()
-            self.layout.close()  # which ipywidgets leaves open
         super().close()
 
     def get_state(
@@ -107,11 +101,11 @@ class Panel(Talking):
                 state |= {"entries": self._entries(self._known, condition), "state": condition}
         return state
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
+    def elsewhere(self) -> dict[str, str]:
+        """Return what stands for it as text; see Talking.elsewhere."""
         self._read()
         html = snapshot(self._link, self._values)
-        return {**data, "text/plain": repr(self._device), "text/html": html}, metadata
+        return {"text/plain": repr(self._device), "text/html": html}
 
     # What comes from the device.
 

@@ -83,12 +83,6 @@ class Plot(Talking):
     def _css(self) -> str:
         return plot_style()
 
-    def close(self) -> None:
-        """End it, here and in every browser; a second time does nothing."""
-        if hasattr(self, "_following"):
-            self.layout.close()  # which ipywidgets leaves open
-        super().close()
-
     def said(self, content: Any) -> None:
         """Do what a view said; see Talking.said."""
         match content:
@@ -114,10 +108,10 @@ class Plot(Talking):
     def __repr__(self) -> str:
         return f"<plot of {', '.join(trace.full_name for trace in self._traces)}>"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
+    def elsewhere(self) -> dict[str, str]:
+        """Return what stands for it as text; see Talking.elsewhere."""
         self._known.wait(FIRST_LIMIT)
-        return {**data, "text/plain": repr(self), "text/html": self._table()}, metadata
+        return {"text/plain": repr(self), "text/html": self._table()}
 
     def _table(self) -> str:
         return values_table((trace.full_name, trace.last, trace.unit) for trace in self._traces)

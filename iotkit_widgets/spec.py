@@ -7,10 +7,21 @@ from html import escape
 from typing import Any
 
 from iotkit.description import Argument, Attribute, Function
-from iotkit.errors import BadValue
+from iotkit.device import Device, link_of
+from iotkit.errors import BadType, BadValue
 from iotkit.links import Link
 from iotkit.plain import printable
 from iotkit.types import Limits, Type, Value
+
+
+def link_behind(device: object, widget: str) -> Link:
+    """Return the link of a device that the `widget`, such as "a map", is for; raises BadType."""
+    if not isinstance(device, Device):
+        raise BadType(
+            f"{widget} needs a device as iotkit.connect() returns it, "
+            f"not the {type(device).__name__} {device!r}"
+        )
+    return link_of(device)
 
 
 def spec_of(link: Link) -> dict[str, Any]:

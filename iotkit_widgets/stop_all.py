@@ -18,20 +18,15 @@ class StopAll(Talking):
     _esm = joined("dom", "talk", "stop", "all")
     _css = STYLE
 
-    def close(self) -> None:
-        """End it; a second time does nothing."""
-        self.layout.close()  # which ipywidgets leaves open
-        super().close()
-
     def said(self, content: Any) -> None:
         """Stop them; see Talking.said."""
         match content:
             case {"view": str(), "id": int(), "stop": int() | float()}:
                 self.halt(content, stoppable())
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
-        return {**data, "text/plain": "Stop all: %iotkit stop"}, metadata
+    def elsewhere(self) -> dict[str, str]:
+        """Return what stands for it as text; see Talking.elsewhere."""
+        return {"text/plain": "Stop all: %iotkit stop"}
 
 
 def stoppable() -> list[Link]:

@@ -40,6 +40,20 @@ class Talking(anywidget.AnyWidget):
         keep_subshell(self)
         self.on_msg(lambda _, content, __: self.said(content))
 
+    def close(self) -> None:
+        """End it, here and in every browser; a second time does nothing."""
+        if self.comm is not None:  # else it never began
+            self.layout.close()  # which ipywidgets leaves open
+        super().close()
+
+    def elsewhere(self) -> dict[str, str]:
+        """Return what is shown where there are no widgets, by its MIME type."""
+        raise NotImplementedError
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
+        return {**data, **self.elsewhere()}, metadata
+
     def answer(self, content: dict[str, Any], start: Callable[[], Future[Any]]) -> None:
         """Start what a view asked for in `content`, and tell it when that has ended."""
         reply = {"to": content["view"], "id": content["id"]}
