@@ -6,8 +6,10 @@ import json
 import queue
 import signal
 import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,9 @@ from program import COMMAND, PATIENCE, environment
 from iotkit import host
 from iotkit.cli import INTERRUPTED
 from iotkit.transports.pty import Pty
+
+COUNTED = ("objects", "files", "threads")  # of a gateway's size
+LOOKS = 10  # in three seconds
 
 
 class Sockets:
@@ -58,9 +63,9 @@ class Sockets:
 class GatewayProcess:
     """`iotkit serve --auto … --json`, and what it tells."""
 
-    def __init__(self, *args: str, **popen: Any) -> None:
+    def __init__(self, *args: str, command: Sequence[str] = COMMAND, **popen: Any) -> None:
         self.process = subprocess.Popen(
-            [*COMMAND, "serve", "--auto", "--json", *args],
+            [*command, "serve", "--auto", "--json", *args],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -77,7 +82,10 @@ class GatewayProcess:
     def next(self, kind: str, **facts: Any) -> dict[str, Any]:
         """Return the next event of that kind, with these facts; others may come before."""
         while True:
-            told = self._news.get(timeout=PATIENCE)
+            try:
+                told = self._news.get(timeout=PATIENCE)
+            except queue.Empty:
+                raise AssertionError(f"not {kind}, but {self.told[-25:]}") from None
             if told["event"] == kind and facts.items() <= told.items():
                 return told
 
@@ -104,10 +112,47 @@ class GatewayProcess:
             self.complaints += lines
 
 
+class SizedGateway(GatewayProcess):
+    """A gateway that can be asked how large it is, on Linux; it uses the file `sizes` for that.
+
+    What malloc keeps for later would hide a leak, or look like one: by itself, glibc lets each
+    thread have some, and each few of them a heap of their own.
+    """
+
+    def __init__(self, sizes: Path, *args: str) -> None:
+        self._sizes = sizes
+        sizes.touch()
+        one_heap = ["MALLOC_ARENA_MAX=1", "GLIBC_TUNABLES=glibc.malloc.tcache_count=0"]
+        program = [sys.executable, str(Path(__file__).with_name("sized_gateway.py")), str(sizes)]
+        super().__init__(*args, command=["env", *one_heap, *program])
+
+    def size(self) -> dict[str, int]:
+        """Return its objects, Python's blocks, KiB in use, files and threads, without garbage."""
+        before = len(self._lines())
+        self.process.send_signal(signal.SIGUSR1)
+        deadline = time.monotonic() + PATIENCE
+        while len(lines := self._lines()) == before:
+            assert time.monotonic() < deadline, "the gateway doesn't say how large it is"
+            time.sleep(0.05)
+        size: dict[str, int] = json.loads(lines[-1])
+        return size
+
+    def size_at_rest(self) -> dict[str, int]:
+        """Return its size when the last of what ends has ended, and without who looks in."""
+        sizes = []
+        for _ in range(LOOKS):
+            time.sleep(0.3)
+            sizes.append(self.size())
+        return {what: min(size[what] for size in sizes) for what in sizes[0]}
+
+    def _lines(self) -> list[str]:
+        return self._sizes.read_text().split("\n")[:-1]
+
+
 @contextmanager
-def gateway(*args: str) -> Iterator[GatewayProcess]:
+def gateway(*args: str, sizes: Path | None = None) -> Iterator[Any]:
     """Give a gateway that is ready, and end it; it must have nothing to complain of."""
-    running = GatewayProcess(*args)
+    running = SizedGateway(sizes, *args) if sizes else GatewayProcess(*args)
     try:
         running.next("ready")
         yield running

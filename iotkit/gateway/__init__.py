@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import threading
 import time
@@ -22,9 +21,6 @@ except ImportError:  # Windows has no such limit
 PERIOD = 0.5  # seconds between two looks at what is plugged in, if nothing happens
 PAUSE = 0.02  # seconds at least between two
 MANY_FILES = 8192
-# Seconds between two collections of garbage: what a device was made of refers to itself, and Python
-# by itself would let that of hundreds of devices grow before it looks.
-TIDY = 30.0
 AT_ONCE = 32  # boards that are asked, or taken down, at a time
 
 _log = logging.getLogger(__name__)
@@ -70,15 +66,11 @@ class Gateway(Closing):
 
     def run(self) -> NoReturn:
         """Serve what is plugged in, until this thread is interrupted."""
-        tidied_at = time.monotonic()
         while True:
             try:
                 self._look()
             except Exception:  # the next look may do better
                 _log.exception("the gateway can't see what is plugged in")
-            if time.monotonic() > tidied_at + TIDY:
-                gc.collect()
-                tidied_at = time.monotonic()
             self._rest()
 
     def close(self) -> None:

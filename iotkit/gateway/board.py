@@ -10,11 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ..device import device_over
 from ..discovery import python_name
 from ..errors import IotkitError, PortBusy
 from ..links import LosableLink
-from ..server import Service, serve
+from ..server import Service, serve_link
 from ..ways import SerialWay
 from .ports import USB, Plugged
 
@@ -204,17 +203,10 @@ class Board:
 
 def _service(link: LosableLink, terms: Terms) -> Service:
     def start(port: int) -> Service:
-        return serve(
-            device,
-            port,
-            host=terms.host,
-            announce=terms.announce,
-            token=terms.token,
-            tls=terms.tls,
-            teacher=terms.teacher,
+        return serve_link(
+            link, port, terms.host, terms.announce, terms.token, terms.tls, terms.teacher
         )
 
-    device = device_over(link)
     try:
         return start(FIRST_PORT + zlib.crc32(link.identify().encode()) % PORTS)
     except PortBusy:

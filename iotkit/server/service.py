@@ -215,19 +215,19 @@ def serve(
     """
     if isinstance(device, Device):
         link = link_of(device)
-        return _served(link, port, host, announce, token, tls, teacher, own=False)
+        return serve_link(link, port, host, announce, token, tls, teacher)
     if not isinstance(device, hosts.Device):
         raise BadType(f"serve() takes a device, not {shown(device)}")
     hosted = hosts.Hosted(device)
     link = LocalLink(hosted, f"python:{type(device).__name__}")
     try:
-        return _served(link, port, host, announce, token, tls, teacher, own=True)
+        return serve_link(link, port, host, announce, token, tls, teacher, own=True)
     except BaseException:
         link.close()
         raise
 
 
-def _served(
+def serve_link(
     link: Link,
     port: int,
     host: str,
@@ -236,8 +236,9 @@ def _served(
     tls: bool | None,
     teacher: bool,
     *,
-    own: bool,
+    own: bool = False,
 ) -> Service:
+    """Do as `serve` does, for the device that `link` reaches; with `own`, it ends with that."""
     needed = _token(link, host, token)
     return Service(
         link,

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from plugging import GatewayProcess
+from plugging import SizedGateway
 from program import environment
 
 HERE = Path(__file__).parent
@@ -24,8 +24,16 @@ DEADMAN = 0.5  # seconds, of device.py
 STOPPED = DEADMAN + 2.0  # seconds after its driver's death in which a device must have stopped
 SAMPLE = 5.0  # seconds between two looks at the gateway's memory
 WARM = 0.3  # of the time, after which the gateway has all that it needs
-MORE_MEMORY = 4096  # KiB that it may have at the end and not then
-MORE_THREADS = 4
+# What it may have at the end and not then, both times with all boards and nobody who uses them.
+# What each board left behind would be hundreds of times that; a program that looks in has a few.
+MORE = {
+    "objects": 50,
+    "blocks": 2000,  # of Python's, of 160,000: what is known of one board is about a thousand
+    "malloc": 1024,  # KiB: the table of all names in Python grows once, by half of it
+    "memory": 4096,  # KiB, with what malloc keeps for later
+    "files": 8,
+    "threads": 4,
+}
 USERS = 2
 HALF_OPEN = 20  # connections
 
@@ -74,30 +82,26 @@ class Soak:
         self._faults: Counter[str] = Counter()
         self._wrong: list[str] = []
         self._samples: list[tuple[float, int, int]] = []
-        self._gateway: GatewayProcess | None = None
+        self._sizes: list[dict[str, int]] = []  # at rest, see MORE
+        self._gateway: SizedGateway | None = None
+        self._began = time.monotonic()
 
     def run(self, seconds: float) -> list[str]:
         """Do it all for so long; return what was wrong."""
         print(f"seed {self._seed}, {seconds / 60:g} minutes, {len(self._names)} boards", flush=True)
-        self._gateway = GatewayProcess(str(self._ports / "*"))
+        self._gateway = SizedGateway(self._folder / "sizes", str(self._ports / "*"))
         for name in [*self._names, "driven"]:
             self._start_board(name)
         for _ in [*self._names, "driven"]:
             self._gateway.next("up")
-        for _ in range(USERS):
-            self._start_user()
-        self._wait_for_users()
-        began = time.monotonic()
-        sampled = 0.0
-        while (now := time.monotonic() - began) < seconds:
-            self._end_faults()
-            self._one_fault()
-            if now > sampled + SAMPLE:
-                sampled = now
-                self._sample(now)
-            time.sleep(self._pause * self._random.uniform(0.5, 1.5))
+        self._start_users()
+        self._faults_for(seconds * WARM)
+        self._end_all_faults()
+        self._rest()
+        self._start_users()
+        self._faults_for(seconds * (1 - WARM))
         self._calm_down()
-        self._sample(time.monotonic() - began)
+        self._rest()
         self._judge()
         return self._wrong
 
@@ -135,6 +139,17 @@ class Soak:
         journal = self._folder / f"user{number}.journal"
         self._users[number] = Process("client.py", number, journal, LIMIT, names[-1], *names)
 
+    def _start_users(self) -> None:
+        for _ in range(USERS):
+            self._start_user()
+        self._wait_for_users()
+
+    def _end_users(self) -> None:
+        for number, user in self._users.items():
+            if complaints := user.end():
+                self._wrong.append(f"user {number} complained: {complaints[-2000:]}")
+        self._users.clear()
+
     def _wait_for_users(self) -> None:
         deadline = time.monotonic() + 2 * BACK
         for number in self._users:
@@ -144,6 +159,25 @@ class Soak:
                 time.sleep(0.1)
 
     # The faults
+
+    def _faults_for(self, seconds: float) -> None:
+        began, sampled = time.monotonic(), 0.0
+        while (now := time.monotonic()) < began + seconds:
+            self._end_faults()
+            self._one_fault()
+            if now > sampled + SAMPLE:
+                sampled = now
+                self._sample()
+            time.sleep(self._pause * self._random.uniform(0.5, 1.5))
+
+    def _end_all_faults(self) -> None:
+        while self._busy:
+            self._end_faults()
+            time.sleep(0.1)
+        for sock in self._sockets:
+            sock.close()
+        self._sockets.clear()
+        self._plug_in_anew()
 
     def _one_fault(self) -> None:
         free = [name for name in self._names if name not in self._busy]
@@ -207,6 +241,8 @@ class Soak:
         self._for(name, away + 2.0)
 
     def _kill_board(self, name: str) -> None:
+        # First the name: that of its terminal may be anybody's as soon as it has ended.
+        (self._ports / name).unlink(missing_ok=True)
         if complaints := self._boards[name].end():
             self._wrong.append(f"{name} complained: {complaints[-2000:]}")
         self._for(name, self._random.uniform(0.0, 3.0), lambda: self._start_board(name))
@@ -273,22 +309,37 @@ class Soak:
 
     # What must be true
 
-    def _sample(self, at: float) -> None:
+    def _sample(self) -> None:
         assert self._gateway is not None
-        process = Path(f"/proc/{self._gateway.process.pid}")
-        rollup = (process / "smaps_rollup").read_text()
-        own = sum(int(kib) for kib in re.findall(r"^Private\w+: +(\d+)", rollup, re.MULTILINE))
-        self._samples.append((at, own, len(list((process / "task").iterdir()))))
+        threads = Path(f"/proc/{self._gateway.process.pid}/task")
+        at = time.monotonic() - self._began
+        self._samples.append((at, self._memory(), len(list(threads.iterdir()))))
+
+    def _memory(self) -> int:
+        """Return what the gateway's process has for itself, in KiB."""
+        assert self._gateway is not None
+        rollup = Path(f"/proc/{self._gateway.process.pid}/smaps_rollup").read_text()
+        return sum(int(kib) for kib in re.findall(r"^Private\w+: +(\d+)", rollup, re.MULTILINE))
+
+    def _rest(self) -> None:
+        """Let nobody use the boards, and note how large the gateway is when all are there."""
+        assert self._gateway is not None
+        self._end_users()
+        deadline = time.monotonic() + BACK
+        while not self._all_are_up() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        size = self._gateway.size_at_rest() | {"memory": self._memory()}
+        self._sizes.append(size)
+        print(f"at rest: {size}", flush=True)
+
+    def _all_are_up(self) -> bool:
+        assert self._gateway is not None
+        last = {told.get("port"): told["event"] for told in self._gateway.told}
+        return all(last[str(self._ports / name)] == "up" for name in [*self._names, "driven"])
 
     def _calm_down(self) -> None:
         """End the faults, and wait until every user has used every board once more."""
-        while self._busy:
-            self._end_faults()
-            time.sleep(0.1)
-        for sock in self._sockets:
-            sock.close()
-        self._sockets.clear()
-        self._plug_in_anew()
+        self._end_all_faults()
         for user in self._users.values():
             user.tell("last")
         deadline = time.monotonic() + LIMIT + BACK
@@ -352,11 +403,9 @@ class Soak:
         print("errors:", ", ".join(f"{count} {what}" for what, count in errors))
 
     def _judge_size(self) -> None:
-        warm = self._samples[int(len(self._samples) * WARM)]
         for at, own, threads in self._samples[:: max(len(self._samples) // 12, 1)]:
             print(f"  after {at / 60:5.1f} min the gateway has {own} KiB, {threads} threads")
-        last = self._samples[-1]
-        if last[1] > warm[1] + MORE_MEMORY:
-            self._wrong.append(f"the gateway has grown from {warm[1]} to {last[1]} KiB")
-        if last[2] > warm[2] + MORE_THREADS:
-            self._wrong.append(f"the gateway had {warm[2]} threads, and has {last[2]}")
+        warm, last = self._sizes
+        for what, more in MORE.items():
+            if last[what] > warm[what] + more:
+                self._wrong.append(f"the gateway had {warm[what]} {what}, and has {last[what]}")
