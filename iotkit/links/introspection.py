@@ -48,6 +48,7 @@ class _Introspection:
 
     def _describe(self) -> tuple[known.Lines, str]:
         """Ask for everything at one go, again where a line is missing; its fingerprint is last."""
+        before: known.Lines = []
         for left in reversed(range(TRIES)):
             parts: list[News] = []
             try:
@@ -58,7 +59,9 @@ class _Introspection:
                 continue
             lines = [(part.message, part.data) for part in parts if part.status == 102]
             # Where the question was repeated, two answers may have mixed, each with lines missing.
-            mixed = len(set(lines)) < len(lines) and left
+            # A device that has a line twice says the same the next time.
+            mixed = len(set(lines)) < len(lines) and lines != before
+            before = lines
             if summary[0] == str(len(lines)) and not mixed:
                 its, longest = (*summary[1:3], "", "")[:2]
                 return [*lines, ("INFO", f"longest_line {longest}")], its

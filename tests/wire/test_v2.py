@@ -203,6 +203,50 @@ def test_a_description_is_kept_only_for_the_fingerprint_that_goes_with_it():
     assert known.recall("/dev/claiming", "told", said.decode()) is not None
 
 
+class Mixing(Noisy):
+    """The host's end, where of three functions one has taken the place of another."""
+
+    places: list[tuple[bytes, bytes]]  # in each description: of whom, and whose
+
+    def read(self) -> bytes:
+        data = super().read()
+        while b"a ->" in data and b"DESCRIBE OK" not in data:
+            data += super().read()
+        if b"a ->" not in data:
+            return data
+        lines = data.splitlines(keepends=True)
+        of, whose = (next(line for line in lines if name in line) for name in self.places.pop(0))
+        lines[lines.index(of)] = whose
+        return b"".join(lines)
+
+
+class Functions(Device):
+    @function
+    def a(self) -> None: ...
+
+    @function
+    def b(self) -> None: ...
+
+    @function
+    def c(self) -> None: ...
+
+
+def test_answers_that_have_mixed_are_not_taken_for_a_description():
+    with board(Functions()) as (here, _):
+        here.__class__ = Mixing
+        here.places = [(b"a ->", b"b ->"), (b"b ->", b"c ->"), (b"c ->", b"a ->")]
+        with pytest.raises(iotkit.ProtocolError, match="loses lines"):
+            SerialLink(here)
+
+
+def test_a_device_that_has_a_name_twice_can_be_used(caplog):
+    with board(Functions()) as (here, _):
+        here.__class__, here.places = Mixing, [(b"a ->", b"b ->")] * 2
+        with device_over(SerialLink(here)) as robot:
+            robot.b()
+    assert "is there twice" in caplog.text
+
+
 def test_a_device_is_renamed_and_keeps_its_class():
     with board(Counter()) as (here, _), device_over(SerialLink(here)) as robot:
         link = link_of(robot)
