@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import sys
 import threading
+import warnings
+from typing import Self
 from weakref import WeakKeyDictionary
 
 from .closing import Closing
@@ -33,6 +36,7 @@ class Claim(Closing):
             raise BadType(f"who is a text, not {shown(who)}: write who='Ada'")
         self._link, self._who = link, called(who) if who else own_name()
         self._over = threading.Event()
+        self._entered: tuple[str, int] | None = None  # file and line of the `with`
         wait(link.claim(self._who, LEASE, take=take))
         with _counting:
             _claims[link] = _claims.get(link, 0) + 1
@@ -54,6 +58,11 @@ class Claim(Closing):
         """Do the same as `release`."""
         self.release()
 
+    def __enter__(self) -> Self:
+        frame = sys._getframe(1)
+        self._entered = frame.f_code.co_filename, frame.f_lineno
+        return self
+
     def __repr__(self) -> str:
         state = "ended" if self.ended else f"by {self._who}"
         return f"<claim of {self._link.description.id}, {state}>"
@@ -64,7 +73,9 @@ class Claim(Closing):
         while not self._over.wait(min(left, LEASE / 3)):
             left -= LEASE / 3
             if left <= 0 or self._link.closed:
-                self.release()
+                if self._end():
+                    self._release()
+                    self._warn(seconds)
                 return
             try:
                 self._link.claim(self._who, LEASE).result()
@@ -74,6 +85,13 @@ class Claim(Closing):
                 self._end()
             except IotkitError:
                 pass  # the device is away, and may come back
+
+    def _warn(self, seconds: float | None) -> None:
+        """Say that the time is over, to who is still inside the `with` and counts on it."""
+        if seconds is not None and self._entered is not None and not self._link.closed:
+            name = self._link.description.name
+            words = f"the {seconds:g} s of this claim are over: others may drive {name} too now"
+            warnings.warn_explicit(words, UserWarning, *self._entered)
 
     def _end(self) -> bool:
         """Note that it is over; return whether it was not before."""

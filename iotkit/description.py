@@ -22,6 +22,8 @@ MAX_HELP = 16 * 1024  # characters; no board has the memory for more
 MAX_NAME = 64  # characters
 MAX_ARGS = 16  # of a function: more don't fit into a line, nor into a person's head
 
+HALT = "stop"  # the function that ends what a device does: anybody may call it, at any time
+
 # Built-in commands of both dialects: no attribute or function may bear one's name.
 V1_BUILTINS = ("ping", "devinfo", "funcs", "attrs", "set", "get", "help")
 V2_BUILTINS = ("describe", "watch", "rename", "claim")
@@ -226,6 +228,12 @@ class Description:
     def specifier(self) -> str:
         """Which one of its class it is, such as `red`; empty where it doesn't say."""
         return self.id.partition(":")[2]
+
+    @property
+    def can_halt(self) -> bool:
+        """Whether the device can be stopped: it has a function `stop` without arguments."""
+        stop = self.functions.get(HALT)
+        return stop is not None and not stop.args
 
     @property
     def name(self) -> str:

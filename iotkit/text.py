@@ -47,6 +47,18 @@ def member_help(member: Attribute | Function) -> str:
     return printable(f"{head} - {member.help}" if member.help else head)
 
 
+def kept(target: str, *, is_board: bool) -> str:
+    """Return how long a device at `target` keeps its new name; nothing where it is a board."""
+    if is_board:
+        return ""
+    if target.startswith(("sim:", "exec:", "python:")):
+        return "It is no board, so it keeps that until it is closed."
+    return (
+        "A board keeps that without power. A simulated device, or one written in Python, keeps it"
+        " until its program ends."
+    )
+
+
 def called(function: Function) -> str:
     """Return how `function` is called: `forward`, `add a:int b:int -> sum:int`."""
     return function.signature.removesuffix(" ->")

@@ -30,7 +30,7 @@ def standing(link: Link, heard: Collection[Change] = ()) -> dict[str, str]:
         away = isinstance(lost[-1], DeviceLost)
         return {"is": "lost" if away else "silent", "why": str(lost[-1])}
     if (who := link.wheel.claimed_by) and not link.wheel.is_held_by(link.wheel.own):
-        return {"is": "claimed", "why": str(claimed(link.description.name, who)), "who": who}
+        return {"is": "claimed", "why": str(claimed(link.description, who)), "who": who}
     if link.hold.why:
         return {"is": "stopped", "why": link.hold.why}
     return {"is": "yours" if who else "connected", "why": ""}

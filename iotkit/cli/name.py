@@ -7,6 +7,7 @@ import click
 from ..commands import wait
 from ..device import link_of
 from ..errors import DeviceError
+from ..text import kept
 from .common import baud_option, reach, say
 
 _NEW_EACH_TIME = ("sim:", "exec:")
@@ -31,3 +32,5 @@ def name(target: str, specifier: str | None, clear: bool, baud: int | None) -> N
         link = link_of(device)
         wait(link.rename(specifier or ""))
         say(f"It is {link.description.id} now.")
+        if lasts := kept(link.target, is_board=link.board is not None):
+            say(lasts)

@@ -12,13 +12,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..description import Description
+from ..description import HALT, Description
 from ..errors import DeviceClaimed, DeviceError, DeviceStopped, IotkitError, NotAllowed
 from ..types import Value
 from .hold import Hold
 from .news import Change, Following, Heard, Newsroom, is_last
 from .states import State
-from .wheel import HALT, Driver, Wheel
+from .wheel import Driver, Wheel
 
 if TYPE_CHECKING:
     from ..transports.serial import UsbBoard
@@ -170,9 +170,8 @@ class Link(ABC):
 
     @property
     def can_halt(self) -> bool:
-        """Whether the device can be stopped: it has a function `stop` without arguments."""
-        stop = self.description.functions.get(HALT)
-        return stop is not None and not stop.args
+        """Whether the device can be stopped."""
+        return self.description.can_halt
 
     def halt(self, since: float = 0.0) -> Future[Any]:
         """Stop the device by hand, if it can halt; the future ends when it has said so.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import socket
 
+from ..description import Description
 from ..errors import DeviceClaimed
 from ..plain import plain
 
@@ -12,12 +13,10 @@ LEASE = 5.0  # seconds for which a link claims a device, again and again
 LONGEST_NAME = 40  # characters of who has claimed a device
 
 
-def claimed(name: str, who: str) -> DeviceClaimed:
-    """Return the error for one who would drive the device `name`, which `who` has claimed."""
-    return DeviceClaimed(
-        f"{who} has claimed {name}: you can watch it and stop it, and drive it when {who} is done",
-        who,
-    )
+def claimed(known: Description, who: str) -> DeviceClaimed:
+    """Return the error for one who would drive the device, which `who` has claimed."""
+    now = "watch it and stop it, and drive it" if known.can_halt else "watch it, and use it again"
+    return DeviceClaimed(f"{who} has claimed {known.name}: you can {now} when {who} is done", who)
 
 
 def called(who: str) -> str:

@@ -26,7 +26,7 @@ def refusal(reply: Reply, wish: str, known: Description, *, framed: bool) -> Iot
     What is not `framed` may be version 1, whose errors have no further meaning.
     """
     if (reply.status, reply.message) == (423, "Claimed"):
-        return claimed(known.name, called(reply.data))
+        return claimed(known, called(reply.data))
     reason = reply.message if reply.data in ("", "-") else f"{reply.message}: {reply.data}"
     words = f"{known.id} refused {wish}: {reason} ({reply.status})"
     if reply.message in _IN_WORDS and reply.data not in ("", "-"):

@@ -12,15 +12,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from ..description import Description
+from ..description import HALT, Description
 from ..errors import NotAllowed
 from ..types import Value
 from .claims import claimed
 from .deadman import Deadman
 from .listeners import Listeners
 from .timer import cancel, later
-
-HALT = "stop"  # the function that ends what a device does: anybody may call it, at any time
 
 Result = TypeVar("Result")
 
@@ -166,7 +164,7 @@ class Wheel:
         """Raise DeviceClaimed where somebody else has claimed the device."""
         claim = self._claim
         if claim is not None and claim.holder is not holder:
-            raise claimed(self._link.description.name, claim.who)
+            raise claimed(self._link.description, claim.who)
 
     def check_claim(self, holder: Driver, *, take: bool) -> None:
         """Raise what `claim` would."""

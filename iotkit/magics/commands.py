@@ -17,7 +17,7 @@ from ..device import Device, link_of
 from ..errors import BadValue, DeviceError, IotkitError, UnknownName, did_you_mean
 from ..links import Link
 from ..plain import printable
-from ..text import columns
+from ..text import columns, kept
 from .completion import Completion
 from .display import Display
 from .faults import Faults
@@ -240,6 +240,8 @@ class IotkitMagics(Magics):
         link = link_of(device)
         wait(link.rename("" if specifier == "--clear" else specifier))
         print(printable(f"{name} is {link.description.id} now."))
+        if lasts := kept(link.target, is_board=link.board is not None):
+            print(lasts)
 
     def _stop(self, line: str) -> None:
         """Stop a device, or all of them.

@@ -19,22 +19,40 @@ def holder(path: str) -> str:
     except OSError:
         return ""
     for process in ids:
-        if wanted and _has_open(process, wanted):
+        # Who is the device at a pseudo terminal keeps it open, too, for it to stay.
+        if wanted and (times := _times_open(process, wanted)) and times > _provides(process, path):
             who = "this very program" if process == os.getpid() else _name(process)
             return f"{who} (process {process})"
     return ""
 
 
-def _has_open(process: int, device: int) -> bool:
-    """Whether the process has the device of that number open."""
+def _times_open(process: int, device: int) -> int:
+    """Return how often the process has the device of that number open."""
     try:
         files = list((PROCESSES / str(process) / "fd").iterdir())
     except OSError:
-        return False  # it has ended, or is another user's
+        return 0  # it has ended, or is another user's
+    times = 0
     for file in files:
         try:
             # A file that is not in /dev is none, and one on a far disk may take its time.
-            if os.readlink(file).startswith("/dev/") and os.stat(file).st_rdev == device:
+            if os.readlink(file).startswith("/dev/"):
+                times += os.stat(file).st_rdev == device
+        except OSError:
+            continue  # closed meanwhile
+    return times
+
+
+def _provides(process: int, path: str) -> bool:
+    """Whether the process is the device behind `path`, a pseudo terminal: it has its other end."""
+    number = os.path.realpath(path).removeprefix("/dev/pts/")
+    try:
+        files = list((PROCESSES / str(process) / "fdinfo").iterdir()) if number.isdigit() else []
+    except OSError:
+        return False
+    for file in files:
+        try:
+            if f"tty-index:\t{number}\n" in file.read_text():
                 return True
         except OSError:
             continue  # closed meanwhile

@@ -194,9 +194,13 @@ def test_what_is_set_is_what_another_process_gets():
 def test_a_device_is_told_which_one_it_is_and_is_that_for_the_next_process():
     with started("simulate", "sumobot", "--tcp", "0") as start:
         target = start["target"]
-        assert output_of_another_process("name", target, "red") == "It is sumobot:red now.\n"
+        named = output_of_another_process("name", target, "red").splitlines()
+        assert named[0] == "It is sumobot:red now."
+        assert named[1].endswith(
+            "A simulated device, or one written in Python, keeps it until its program ends."
+        )
         assert output_of("info", target).startswith("sumobot:red")
-        assert output_of("name", target, "--clear") == "It is sumobot now.\n"
+        assert output_of("name", target, "--clear").startswith("It is sumobot now.\n")
         for args in (["name", target], ["name", target, "red", "--clear"]):
             assert here(*args).exit_code == 2
 

@@ -11,6 +11,7 @@ import pytest
 
 from iotkit.description import Description, Function
 from iotkit.errors import DeviceClaimed, NotAllowed
+from iotkit.links.claims import claimed
 from iotkit.links.wheel import Driver, Wheel
 
 SOON = 10.0
@@ -101,6 +102,20 @@ def test_a_claim_is_for_its_holder_until_it_is_released(ada: Driver, bob: Driver
     wheel.release(ada)
     assert drives(robot, bob)
     assert not robot.halted.is_set()
+
+
+@pytest.mark.parametrize(
+    ("functions", "meanwhile"),
+    [
+        ([Function("stop")], "watch it and stop it, and drive it when ada is done"),
+        ([Function("read")], "watch it, and use it again when ada is done"),
+    ],
+)
+def test_who_may_not_drive_is_told_what_can_be_done(
+    functions: list[Function], meanwhile: str
+) -> None:
+    error = claimed(Description.of("robot", [], functions), "ada")
+    assert str(error) == f"ada has claimed robot: you can {meanwhile}"
 
 
 def test_another_one_drives_with_the_right_of_the_holder(ada: Driver, bob: Driver) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import linecache
 import signal
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
@@ -140,6 +142,25 @@ def test_a_claim_for_a_time_ends_by_itself(ada: Device, bob: Device) -> None:
     assert drives(bob)
     assert claim.ended
     claim.release()
+
+
+def test_who_counts_on_a_claim_whose_time_is_over_is_warned_and_goes_on(
+    ada: Device, bob: Device
+) -> None:
+    with warnings.catch_warnings(record=True, action="always") as warned:
+        with ada.claim(seconds=0.2, who="ada"):
+            is_told(bob, "ada")
+            is_told(bob, "")
+            ada.speed = 5
+            bob.speed = 6
+            while not warned:
+                pass
+        with ada.claim(seconds=60), ada.claim():  # nothing to say of these
+            pass
+    (told,) = warned
+    assert str(told.message) == "the 0.2 s of this claim are over: others may drive robot too now"
+    assert told.filename == __file__
+    assert "with ada.claim" in linecache.getline(told.filename, told.lineno)
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), "5", True])

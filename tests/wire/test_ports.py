@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from fake_devices import SOON, Board, boarded
-from program import environment
+from program import environment, started
 
 import iotkit
 from iotkit.device import device_over
@@ -195,6 +195,15 @@ def test_a_port_that_one_may_not_use_says_what_to_do():
 def test_what_is_no_port_is_an_error_of_ours(path):
     with pytest.raises(iotkit.IotkitError, match=path):
         Serial(path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="knows who has a file by /proc")
+def test_the_simulator_at_a_pseudo_terminal_is_not_said_to_use_it():
+    with started("simulate", "sumobot") as start:
+        port = start["target"]
+        assert holders.holder(port) == ""
+        with Serial(port):
+            assert holders.holder(port) == f"this very program (process {os.getpid()})"
 
 
 def test_a_rate_that_would_erase_boards_is_refused():
