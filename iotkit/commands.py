@@ -8,7 +8,6 @@ from __future__ import annotations
 import inspect
 import keyword
 import re
-import sys
 from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
@@ -16,6 +15,8 @@ from typing import Any, TypeVar
 from .description import Argument, Attribute, Function
 from .errors import BadType, BadValue, ReadOnly, UnknownName, did_you_mean
 from .links import HALT, Link
+from .links.interrupts import BLINK
+from .links.questions import Answer
 from .types import Type, Value, shown
 
 MAX_TIMEOUT = 86_400  # seconds: a day
@@ -81,13 +82,14 @@ def _seconds(timeout: Any) -> float:
 def wait(future: Future[Result]) -> Result:
     """Return the future's result; Ctrl-C interrupts, and takes back what has not been sent."""
     try:
-        while sys.platform == "win32":  # where a wait without end can't be interrupted
+        if isinstance(future, Answer):
+            future.read()
+        while True:
             try:
-                return future.result(0.2)
+                return future.result(BLINK)
             except TimeoutError:
                 if future.done():
                     raise
-        return future.result()
     finally:
         future.cancel()
 

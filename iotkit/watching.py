@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import threading
 import time
 import weakref
@@ -16,13 +15,13 @@ from .closing import Closing
 from .description import Attribute
 from .errors import BadValue, IotkitError
 from .links import Change, Link, State, is_last
+from .links.interrupts import BLINK
 from .values import reading
 
 if TYPE_CHECKING:
     import asyncio  # else only where it is used: it takes a while to load
 
 EVENTS_KEPT = STATES_KEPT = 100  # of those that a program hasn't taken yet
-BLINK = 0.2  # seconds: Windows can't interrupt a longer wait
 
 
 class News(NamedTuple):
@@ -194,7 +193,7 @@ class _Inbox:
         """Wait for the next one and return it; None at the end."""
         with self._changed:
             while not self._ready():
-                self._changed.wait(BLINK if sys.platform == "win32" else None)
+                self._changed.wait(BLINK)
             return self._next()
 
     async def wait(self) -> tuple[Change, float] | None:

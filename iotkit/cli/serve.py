@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from ..device import Device
+from ..links.interrupts import BLINK
 from . import typed
 from .common import baud_option, complain, end_on_signals, json_option, print_json, reach, say
 
@@ -133,8 +134,7 @@ def _serve_each(
             _show_code([service for _, service in services], announce, teacher)
             say("Ctrl-C ends it.")
         while True:
-            # Short, since signals don't end a longer wait on Windows, and not always elsewhere.
-            threading.Event().wait(1)
+            threading.Event().wait(BLINK)
 
 
 def _show_code(services: list[Service], announced: bool, teacher: bool) -> None:

@@ -13,6 +13,7 @@ import click
 
 from ..errors import PortBusy
 from ..host import Hosted
+from ..links.interrupts import BLINK
 from ..links.local import LocalLink
 from ..offering import offer
 from ..sim import simulate as simulated
@@ -123,7 +124,7 @@ def _offer_to_all(link: LocalLink, listener: socket.socket) -> None:
             offer(link, client, may_take=True)
         open_.discard(client)
 
-    listener.settimeout(1.0)  # so that Ctrl-C works on Windows
+    listener.settimeout(BLINK)
     try:
         while True:
             try:

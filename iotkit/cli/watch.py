@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import threading
 import time
 from collections import deque
@@ -14,12 +13,12 @@ import click
 from ..device import Device, link_of
 from ..errors import DeviceLost, IotkitError, UnknownName, did_you_mean
 from ..links import Change, is_last
+from ..links.interrupts import BLINK
 from . import typed
 from .common import baud_option, complain, json_option, reach, say, target_argument
 from .translating import translating
 
 MAX_WAITING = 10_000  # news that wait for whoever reads the output; beyond, the oldest go
-BLINK = 0.2  # seconds: Windows can't interrupt a longer wait
 
 
 @click.command()
@@ -82,7 +81,7 @@ def _news(
     while True:
         with arrived:
             while not waiting:
-                arrived.wait(BLINK if sys.platform == "win32" else None)
+                arrived.wait(BLINK)
             news = waiting.popleft()
         yield news
 

@@ -1,4 +1,4 @@
-"""Put off Ctrl-C while something has to be done whole."""
+"""Ctrl-C: that it always ends a wait, and is put off while something has to be done whole."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ try:  # the bare ones: signal's own wrap numbers and handlers into enums, which 
 except ImportError:
     from signal import getsignal
     from signal import signal as handle_signal
+
+# Seconds: no wait of the main thread is longer at a time. A signal that comes just before it would
+# not end it; on Windows, none would.
+BLINK = 0.2
 
 _SIGINT = int(signal.SIGINT)
 

@@ -21,10 +21,15 @@ class Answer(Future[Any]):
         self._read_for = read_for
         self.waited_for = False
 
+    def read(self) -> None:
+        """Read the line until it is there, unless another thread does that."""
+        if not self.done():
+            self._read_for(self)
+
     def result(self, timeout: float | None = None) -> Any:
         """Return the answer; see Future.result."""
-        if timeout is None and not self.done():
-            self._read_for(self)
+        if timeout is None:
+            self.read()
         return super().result(timeout)
 
 

@@ -17,6 +17,7 @@ from ..commands import unknown
 from ..device import Device, link_of
 from ..errors import BadType, BadValue, DeviceDisconnected, RecordingError
 from ..links import Change, Following, is_last
+from ..links.interrupts import BLINK
 from ..types import shown
 from .entries import Entry, Header
 from .files import unwritable
@@ -67,6 +68,8 @@ class Log(Recording):
 
     def wait(self) -> None:
         """Return when it has ended."""
+        while not self._ended.wait(BLINK):
+            pass
         self._thread.join()
 
     def __enter__(self) -> Self:

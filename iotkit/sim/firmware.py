@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from ..errors import BadTarget, IotkitError
+from ..links.interrupts import BLINK
 from ..protocol import RATES
 from ..transports.serial import Serial
 
@@ -44,7 +46,9 @@ class SimulatedUno:
 
     def wait(self) -> None:
         """Return when the program ends."""
-        self._process.wait()
+        while self._process.poll() is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(BLINK)
 
     def close(self) -> None:
         """Switch it off; a second time does nothing."""

@@ -21,7 +21,6 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 import iotkit
-from iotkit.commands import wait
 from iotkit.description import Argument, Attribute, Description, Function
 from iotkit.device import Device, device_over, link_of
 from iotkit.host import Hosted
@@ -539,19 +538,6 @@ def test_close_ends_what_waits():
         robot.close()
         waiting.join(SOON)
         assert [str(error) for error in ended] == ["board is closed; the call may have run"]
-
-
-def test_who_stops_waiting_takes_back_what_has_not_been_sent():
-    future: Future[int] = Future()
-
-    def interrupted(_):
-        raise KeyboardInterrupt
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Future, "result", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            wait(future)
-    assert future.cancelled()
 
 
 # In this process, without a line

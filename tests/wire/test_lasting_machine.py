@@ -53,8 +53,8 @@ class Robot(host.Device):
 
     speed: int = 0
 
-    def __init__(self, ran: list[int], stops: list[int]) -> None:
-        self._ran, self._stops = ran, stops
+    def __init__(self, ran: list[int], stops: list[int], stopped: threading.Condition) -> None:
+        self._ran, self._stops, self._stopped = ran, stops, stopped
 
     @host.function
     def double(self, n: int) -> int:
@@ -65,7 +65,9 @@ class Robot(host.Device):
     @host.function
     def stop(self) -> None:
         """Stop"""
-        self._stops.append(len(self._stops))
+        with self._stopped:
+            self._stops.append(len(self._stops))
+            self._stopped.notify_all()
 
 
 class Faster(Robot, id="robot"):
@@ -219,12 +221,13 @@ class Lasting(RuleBasedStateMachine):
         self.patch.setattr(lasting, "LONGEST_WAIT", 0.05)
         self.numbers = itertools.count(1)
         self.ran, self.stops = list[int](), list[int]()
+        self.stopped = threading.Condition()
         self.values, self.not_run = {0}, set[int]()
 
     @initialize(version=st.sampled_from([1, 2]))
     def connect(self, version: int) -> None:
         self.version = version
-        self.device = Robot(self.ran, self.stops)
+        self.device = Robot(self.ran, self.stops, self.stopped)
         self.device.speed = next(self.numbers)
         self.values.add(self.device.speed)
         self.socket = Socket(self.device, version)
@@ -351,9 +354,8 @@ class Lasting(RuleBasedStateMachine):
         self.socket.settle()
         for _, heard in self.following:
             heard.wait_last(speed=self.device.speed)
-        while len(self.stops) < self.stops_wanted:
-            self.link.get("speed").result(SOON)  # its answer comes after that to `stop`
-            assert len(self.stops) >= self.stops_wanted
+        with self.stopped:  # a function runs beside what is read
+            assert self.stopped.wait_for(lambda: len(self.stops) >= self.stops_wanted, SOON)
         self.happened = set()
 
     @rule()
@@ -364,7 +366,11 @@ class Lasting(RuleBasedStateMachine):
 
     @rule(other=st.sampled_from([Faster, Lamp]))
     def find_another_in_its_place(self, other: type[Robot]) -> None:
-        self.socket.device, self.socket.breaks, self.socket.plugged = other([], []), [], True
+        self.socket.device, self.socket.breaks, self.socket.plugged = (
+            other([], [], self.stopped),
+            [],
+            True,
+        )
         self.happened.add("lost")
         self.socket.cut()
         self.becomes("closed")
