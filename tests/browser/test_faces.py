@@ -13,6 +13,9 @@ from nbconvert import HTMLExporter
 from playwright.sync_api import Locator, expect
 from test_panel import CONTRAST
 
+import iotkit
+from iotkit import host
+
 STATION = """
 import iotkit, ipywidgets, threading
 from typing import Annotated
@@ -306,13 +309,21 @@ def test_a_saved_notebook_without_its_kernel_shows_the_table(
     expect(output).to_have_text(re.compile("station.*count.*19.*reset"))
 
 
-def test_a_saved_shelf_says_what_was_on_it(lab: Lab) -> None:
+class Beside(host.Device):
+    """A device that another program serves."""
+
+
+def test_a_saved_shelf_says_what_was_on_it(lab: Lab, unique_name: str) -> None:
+    beside = Beside()
+    beside.specifier = unique_name
     lab.open("from iotkit_widgets import Shelf", "Shelf()")
-    lab.run_all()
-    expect(lab.page.locator(".iotkit-line .iotkit-name")).to_have_text("No devices yet")
-    lab.command("docmanager:save")
-    (output,) = nbformat.read(path_of(lab), 4).cells[1].outputs
-    assert "<code>No devices yet</code>" in output.data["text/html"]
+    with iotkit.serve(beside):
+        lab.run_all()
+        name = f"beside_{unique_name}"
+        expect(lab.page.locator(".iotkit-line .iotkit-name", has_text=name)).to_be_visible()
+        lab.command("docmanager:save")
+        (output,) = nbformat.read(path_of(lab), 4).cells[1].outputs
+        assert f"<code>{name}</code>" in output.data["text/html"]
     lab.execute("import iotkit; robot = iotkit.connect('sim:sumobot')")
     expect(lab.page.locator(".iotkit-stop-all")).to_be_visible()
     expect(lab.panel().locator(".iotkit-badge")).to_have_text("connected")
