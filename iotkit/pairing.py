@@ -66,6 +66,12 @@ def pair(target: str, code: str) -> int:
     return sum(_keep_other(one, certificate) for one in _listed(others))
 
 
+def split(link: str) -> tuple[str, str]:
+    """Return target and code of a link such as https://host:port#code; of a mere target no code."""
+    target, _, code = link.partition("#")
+    return target, code
+
+
 def told(target: str, others: int) -> str:
     """Return in words what has been paired with."""
     more = f", and {others} more that are served with it" if others else ""

@@ -9,6 +9,7 @@ from ..gateway import USB, Gateway, Told, allow_many_files
 from ..links.trust import is_private
 from ..server import on_new_code, pairing_code
 from .common import complain, print_json, say
+from .link import show_link
 
 
 def run_gateway(
@@ -31,6 +32,7 @@ class _Log:
 
     def __init__(self, as_json: bool, teacher: bool) -> None:
         self._as_json, self._teacher = as_json, teacher
+        self._url = ""
         self._code_is_shown = False
 
     def write(self, words: str, kind: str, **facts: object) -> None:
@@ -43,7 +45,7 @@ class _Log:
     def tell(self, told: Told) -> None:
         self.write(told.words, told.kind, **told.facts)
         if told.facts.get("locked") and not self._code_is_shown:
-            url = str(told.facts["url"])
+            self._url = url = str(told.facts["url"])
             called = told.facts["name"] if is_private(url) else url  # see iotkit.pair
             if not self._as_json:
                 self.write(f"To use what is here elsewhere, once: iotkit pair {called}", "")
@@ -54,6 +56,8 @@ class _Log:
     def show_code(self, code: str) -> None:
         now = "now " if self._code_is_shown else ""
         self.write(f"The code is {now}{code}", "code", code=code)
+        if not self._as_json:
+            show_link(self._url, code)
         self._code_is_shown = True
 
     def show_teachers_code(self, code: str) -> None:

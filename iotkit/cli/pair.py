@@ -16,12 +16,15 @@ def pair(target: str) -> None:
     """Pair with a device on the network, once.
 
     TARGET is its name, or https://host:port. The code is shown where it is served; what you type
-    is not seen. All that are served with it are paired with too.
+    is not seen. All that are served with it are paired with too. Or TARGET is the link that is
+    shown there, which has the code in it.
     """
-    from ..pairing import find, told
+    from ..pairing import find, split, told
     from ..pairing import pair as pair_with
 
+    target, code = split(target)
     find(target)  # nobody types a code for what isn't there
-    by_hand = sys.stdin.isatty()
-    others = pair_with(target, getpass("The code: ") if by_hand else sys.stdin.readline().strip())
+    if not code:
+        code = getpass("The code: ") if sys.stdin.isatty() else sys.stdin.readline().strip()
+    others = pair_with(target, code)
     say(f"{told(target, others)}. Programs of yours on this computer may use it from now on.")

@@ -13,6 +13,7 @@ from ..device import Device
 from ..links.interrupts import BLINK
 from . import typed
 from .common import baud_option, complain, end_on_signals, json_option, print_json, reach, say
+from .link import show_link
 
 if TYPE_CHECKING:
     from ..server import Service
@@ -146,10 +147,16 @@ def _show_code(services: list[Service], announced: bool, teacher: bool) -> None:
     first, *more = services
     if not first.locked:
         return
-    on_new_code(lambda code: say(f"The code is now {code}"))
+
+    def show_new_code(code: str) -> None:
+        say(f"The code is now {code}")
+        show_link(first.url, code)
+
+    on_new_code(show_new_code)
     called = python_name(first.name) if announced and is_private(first.url) else first.url
     say(f"To use it elsewhere, once: iotkit pair {'NAME' if more else called}")
     say(f"The code is {first.code}")
+    show_link(first.url, first.code)
     if teacher:
         on_new_code(lambda code: say(f"The code for teachers is now {code}"), teacher=True)
         say(f"The code for teachers is {first.teachers_code}")

@@ -213,15 +213,17 @@ class IotkitMagics(Magics):
 
         %iotkit pair NAME
 
-        The code is shown where the device is served; what you type is not seen.
+        The code is shown where the device is served; what you type is not seen. A link that is
+        shown there, https://…#…, may stand for NAME and code.
         """
-        from ..pairing import find, pair, told
+        from ..pairing import find, pair, split, told
 
         if not line:
             raise BadValue("write %iotkit pair NAME")
-        find(line)  # nobody types a code for what isn't there
-        others = pair(line, getpass.getpass("The code: "))
-        print(printable(f"{told(line, others)}: %iotkit connect {line}"))
+        target, code = split(line)
+        find(target)  # nobody types a code for what isn't there
+        others = pair(target, code or getpass.getpass("The code: "))
+        print(printable(f"{told(target, others)}: %iotkit connect {target}"))
 
     def _name(self, line: str) -> None:
         """Say which one of its class a device is.

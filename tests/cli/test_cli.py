@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 import requests
+import segno
 from click.testing import CliRunner, Result
 from program import COMMAND, PATIENCE, environment, iotkit, running, started
 from prompt_toolkit.completion import CompleteEvent
@@ -570,11 +571,12 @@ class Terminal:
     def type(self, keys: str) -> None:
         os.write(self._screen, keys.encode())
 
-    def see(self, pattern: str) -> None:
-        """Wait until what has appeared since the last time matches."""
+    def see(self, pattern: str) -> str:
+        """Wait until what has appeared since the last time matches; return that."""
         while not (found := re.search(pattern.encode(), self._seen)):
             assert self._read(), f"no {pattern} in {self._seen!r}"
         self._seen = self._seen[found.end() :]
+        return found[0].decode()
 
     def end(self) -> int:
         """Wait until the program has ended by itself, and return its exit code."""
@@ -845,6 +847,17 @@ def test_on_the_network_a_code_lets_in_and_is_not_seen_when_it_is_typed(tmp_path
             screen.see(rf"\A\r\nPaired with {url}")
         with terminal("get", url, "speed", home=tmp_path) as screen:
             screen.see("50")
+
+
+def test_a_terminal_shows_a_link_with_the_code_and_a_picture_of_it(tmp_path):
+    with terminal("serve", ROBOT, "--lan", "--no-announce", home=tmp_path / "here") as screen:
+        link = screen.see(r"(?<=iotkit pair )https://[0-9.:]+#[0-9A-Z-]+(?=\r\n)")
+        lines = re.findall("[█▀▄ ]{30,}", screen.see(r"(?s).*Ctrl-C ends it"))
+        picture = [[letter in half for letter in line] for line in lines for half in ("█▀", "█▄")]
+        code = segno.make(link, micro=False).matrix_iter(border=4)
+        assert picture[:-1] == [[not dark for dark in row] for row in code]
+        with terminal("pair", link, home=tmp_path / "there") as other:
+            other.see(r"\APaired with https://")
 
 
 def test_a_service_on_the_network_may_be_in_plain_text_which_is_warned_of(tmp_path):
