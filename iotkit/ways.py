@@ -215,4 +215,7 @@ def address(target: str) -> tuple[str, int]:
 
 def _same(one: str, other: str) -> bool:
     """Whether two names are of the same port: /dev has links to its files."""
-    return one == other or os.path.realpath(one) == os.path.realpath(other)
+    try:
+        return one == other or os.path.realpath(one) == os.path.realpath(other)
+    except OSError:
+        return False  # a link that has just gone

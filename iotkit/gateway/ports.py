@@ -78,10 +78,10 @@ def _matching(patterns: Iterable[str]) -> list[str]:
 
 
 def _add(found: dict[str, Plugged], name: str, what: str, *, may_be_asked: bool) -> None:
-    key, mark = os.path.realpath(name), None
+    key, mark = name, None
     if os.name != "nt":
         try:
-            link, port = os.lstat(name), os.stat(name)
+            key, link, port = os.path.realpath(name), os.lstat(name), os.stat(name)
         except OSError:
             return  # it has just gone
         if not stat.S_ISCHR(port.st_mode):

@@ -45,8 +45,8 @@ def _times_open(process: int, device: int) -> int:
 
 def _provides(process: int, path: str) -> bool:
     """Whether the process is the device behind `path`, a pseudo terminal: it has its other end."""
-    number = os.path.realpath(path).removeprefix("/dev/pts/")
     try:
+        number = os.path.realpath(path).removeprefix("/dev/pts/")
         files = list((PROCESSES / str(process) / "fdinfo").iterdir()) if number.isdigit() else []
     except OSError:
         return False

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -313,6 +314,24 @@ def test_a_port_of_two_names_is_one_and_what_is_no_port_is_none(sockets):
     (sockets.folder / "notes.txt").write_text("not a port")
     (sockets.folder / "dangling").symlink_to("nowhere")
     assert len(plugged_in([sockets.pattern])) == 1
+
+
+def test_a_port_may_go_while_it_is_looked_at(sockets):
+    port, ended = sockets.folder / "ttyACM0", threading.Event()
+
+    def come_and_go():
+        while not ended.is_set():
+            port.symlink_to(os.devnull)
+            port.unlink()
+
+    thread = threading.Thread(target=come_and_go)
+    thread.start()
+    try:
+        for _ in range(20_000):
+            assert len(plugged_in([sockets.pattern])) <= 1
+    finally:
+        ended.set()
+        thread.join()
 
 
 def test_what_was_away_in_between_is_plugged_in_anew(sockets):
