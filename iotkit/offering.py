@@ -21,6 +21,7 @@ from .errors import (
     OutOfRange,
     ReadOnly,
 )
+from .futures import failed
 from .links import HALT, Change, Driver, Following, Link
 from .links.claims import called
 from .protocol import Call, Claim, DeviceEnd, Get, Rename, Request, Set, Watch
@@ -115,9 +116,7 @@ class _Offer:
         try:
             return self._asked(request)
         except (DeviceClaimed, NotAllowed) as error:
-            refused: Future[Any] = Future()
-            refused.set_exception(error)
-            return refused
+            return failed(error)
 
     def _asked(self, request: Request) -> Future[Any]:
         drive = self._link.wheel.drive

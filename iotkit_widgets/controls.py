@@ -14,6 +14,7 @@ import ipywidgets
 from iotkit.description import Argument, Attribute, Function
 from iotkit.device import Device, link_of
 from iotkit.errors import IotkitError, UnknownName, did_you_mean
+from iotkit.futures import failed
 from iotkit.links import Change, Link
 from iotkit.plain import printable
 from iotkit.types import Type
@@ -170,8 +171,7 @@ def _action(device: Device, function: Function) -> ipywidgets.Widget:
             values = function.check([field.value for field in fields])
             future = link.steer(lambda: link.call(function.name, values))
         except IotkitError as error:
-            future = Future()
-            future.set_exception(error)
+            future = failed(error)
         future.add_done_callback(done)
 
     button.on_click(press)

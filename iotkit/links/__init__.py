@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..description import HALT, Description
 from ..errors import DeviceClaimed, DeviceError, DeviceStopped, IotkitError, NotAllowed
+from ..futures import done, failed
 from ..types import Value
 from .hold import Hold
 from .news import Change, Following, Heard, Newsroom, is_last
@@ -126,7 +127,7 @@ class Link(ABC):
         for teachers; see Wheel.claim. The future's errors are that one's, and those of asking.
         """
         holder = holder or self.wheel.own
-        renews, done = self.wheel.is_held_by(holder), Future[None]()
+        renews, claimed = self.wheel.is_held_by(holder), Future[None]()
 
         def answered(asked: Future[None]) -> None:
             error = asked.exception()
@@ -138,24 +139,24 @@ class Link(ABC):
                 self.wheel.claim(holder, who, seconds, take=take)
             except Exception as raised:
                 self.wheel.release(holder)
-                done.set_exception(raised)
+                claimed.set_exception(raised)
             else:
-                done.set_result(None)
+                claimed.set_result(None)
 
-        done.set_running_or_notify_cancel()
+        claimed.set_running_or_notify_cancel()
         try:
             self.wheel.check_claim(holder, take=take)
         except IotkitError as error:
-            done.set_exception(error)
+            claimed.set_exception(error)
         else:
             self._claim_beyond(who, seconds, take=take).add_done_callback(answered)
-        return done
+        return claimed
 
     def release(self, holder: Driver | None = None) -> Future[None]:
         """Let others drive again, if `holder`, or this process, has claimed the device."""
         holder = holder or self.wheel.own
         if not self.wheel.is_held_by(holder):
-            return _done()
+            return done()
         self.wheel.release(holder)
         return self._claim_beyond("", 0.0, take=False)
 
@@ -166,7 +167,7 @@ class Link(ABC):
 
     def _claim_beyond(self, who: str, seconds: float, *, take: bool) -> Future[None]:  # noqa: ARG002
         """Claim the device there; done at once where it leads to nobody else's."""
-        return _done()
+        return done()
 
     @property
     def can_halt(self) -> bool:
@@ -194,11 +195,9 @@ class Link(ABC):
 
         It keeps this over a power cycle where it can. DeviceError for one that has no such thing.
         """
-        refused: Future[None] = Future()
         known = self.description.id
         why = f"{known} can't keep another name: its program has to give it one"
-        refused.set_exception(DeviceError(why, 404))
-        return refused
+        return failed(DeviceError(why, 404))
 
     def follow(self, name: str, heard: Heard, period: float = 0.0) -> Following:
         """Have `heard` called with the news of an attribute or event, until `close()`.
@@ -241,12 +240,6 @@ class Link(ABC):
     @abstractmethod
     def close(self) -> None:
         """Let go of the device; what is unanswered ends with DeviceDisconnected."""
-
-
-def _done() -> Future[None]:
-    done: Future[None] = Future()
-    done.set_result(None)
-    return done
 
 
 class LosableLink(Link):

@@ -33,6 +33,7 @@ from ..errors import (
     DeviceTimeout,
     IotkitError,
 )
+from ..futures import failed
 from ..types import Value
 from . import Hold, LosableLink, Newsroom, Wheel
 from .news import gone
@@ -281,9 +282,7 @@ class _Away(LosableLink):
         self.description, self._why = description, why
 
     def _refuse(self) -> Future[Any]:
-        refused: Future[Any] = Future()
-        refused.set_exception(copy(self._why))
-        return refused
+        return failed(copy(self._why))
 
     def get(self, name: str, *, background: bool = False) -> Future[Value]:  # noqa: ARG002
         return self._refuse()

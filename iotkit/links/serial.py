@@ -10,6 +10,7 @@ from typing import Any
 
 from ..description import is_identifier
 from ..errors import BadValue, DeviceError, DeviceStopped, IotkitError, ProtocolError
+from ..futures import failed
 from ..protocol import CLAIM_NEWS, EVENT_NEWS, NO_NEWS, VALUE_NEWS, News, Reply
 from ..transports import TICK, Transport
 from ..types import Type, Value, shown
@@ -255,9 +256,7 @@ class SerialLink(LosableLink):
                 tries=TRIES,
             )
         except BadValue as error:  # the line is longer than the device takes
-            refused: Future[str] = Future()
-            refused.set_exception(DeviceError(str(error), 413))
-            return refused
+            return failed(DeviceError(str(error), 413))
 
     def _found(self, name: str) -> None:
         """Note that it took a question to learn what the device should have pushed.

@@ -24,6 +24,7 @@ from ..errors import (
     IotkitError,
     ProtocolError,
 )
+from ..futures import failed
 from ..plain import plain
 from ..types import Type, Value
 from . import CALL_TIMEOUT, HALT, WEB_EXTRA, WEB_TIMEOUT, Hold, LosableLink, Newsroom, Wheel
@@ -112,10 +113,8 @@ class WebLink(LosableLink):
         return self._submit(self._halts, self._run, HALT, request, self._halted[0], waits)
 
     def _claim_beyond(self, who: str, seconds: float, *, take: bool) -> Future[None]:  # noqa: ARG002
-        refused: Future[None] = Future()
         name = self.description.name
-        refused.set_exception(DeviceError(f"the server of {name} knows no claims", 404))
-        return refused
+        return failed(DeviceError(f"the server of {name} knows no claims", 404))
 
     @property
     def closed(self) -> bool:
@@ -163,9 +162,7 @@ class WebLink(LosableLink):
         try:
             return pool.submit(work, *args)
         except RuntimeError:  # the pool is shut down
-            gone: Future[Any] = Future()
-            gone.set_exception(self._gone())
-            return gone
+            return failed(self._gone())
 
     def report_to(self, newsroom: Newsroom) -> None:
         """Tell the news there; see LosableLink.report_to."""

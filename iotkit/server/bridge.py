@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
+from ..futures import failed
 from ..links import Link
 
 _log = logging.getLogger(__name__)
@@ -50,8 +51,7 @@ class Bridge:
             try:
                 future = begin()
             except Exception as error:
-                future = Future()
-                future.set_exception(error)
+                future = failed(error)
             future.add_done_callback(told)
 
         if self._ended is None:
