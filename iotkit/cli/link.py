@@ -6,7 +6,6 @@ import io
 import sys
 
 import click
-import segno
 
 from .common import say
 
@@ -15,6 +14,8 @@ def show_link(url: str, code: str) -> None:
     """Show on a terminal what `iotkit pair` takes in place of a name and a code."""
     if not sys.stdout.isatty():
         return
+    import segno  # takes a while, and few commands need it
+
     link = f"{url}#{code}"
     say(f"Or with the address, to copy or for a camera: iotkit pair {link}")
     picture = io.StringIO()
