@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 PROCESSES = Path("/proc")  # only Linux has it so
+_PSEUDO = "/dev/pts/"
 
 
 def holder(path: str) -> str:
@@ -24,6 +25,11 @@ def holder(path: str) -> str:
             who = "this very program" if process == os.getpid() else _name(process)
             return f"{who} (process {process})"
     return ""
+
+
+def is_pseudo(path: str) -> bool:
+    """Whether it is a pseudo terminal, such as a simulated board's, or a terminal window's."""
+    return os.path.realpath(path).startswith(_PSEUDO)
 
 
 def _times_open(process: int, device: int) -> int:
@@ -46,7 +52,7 @@ def _times_open(process: int, device: int) -> int:
 def _provides(process: int, path: str) -> bool:
     """Whether the process is the device behind `path`, a pseudo terminal: it has its other end."""
     try:
-        number = os.path.realpath(path).removeprefix("/dev/pts/")
+        number = os.path.realpath(path).removeprefix(_PSEUDO)
         files = list((PROCESSES / str(process) / "fdinfo").iterdir()) if number.isdigit() else []
     except OSError:
         return False

@@ -13,7 +13,7 @@ from ..errors import BadValue, DeviceDisconnected, DeviceNotFound, PortBusy
 from ..plain import plain
 from ..protocol import RATES
 from . import CHUNK, TICK, Transport
-from .holders import holder
+from .holders import holder, is_pseudo
 from .polled import Polled
 
 WRITE_TIMEOUT = 2.0  # seconds; a command is shorter than any port's buffer, so more is a fault
@@ -42,6 +42,10 @@ class Serial(Transport):
             )
         self.name = port
         self.rates = () if baud else RATES
+        if is_pseudo(port) and (who := holder(port)):
+            # A simulation's that has ended, and whose number a terminal window has got: no window
+            # takes a lock, and what is typed there would be read here.
+            raise _in_use(port, who)
         try:
             self._port = serial.Serial(
                 port, baud or RATES[0], timeout=TICK, write_timeout=WRITE_TIMEOUT, exclusive=True
@@ -119,12 +123,16 @@ class Serial(Transport):
             self._port.close()
 
 
+def _in_use(port: str, who: str) -> PortBusy:
+    by = f" by {who}" if who else ""
+    return PortBusy(f"{port} is in use already{by}: close what has it open, then try again")
+
+
 def _explained(error: Exception, port: str) -> Exception:
     # On Windows, pyserial's error has the system's one only in its text.
     code, text = getattr(error, "errno", None), str(error)
     if code in (errno.EBUSY, errno.EAGAIN) or "PermissionError" in text:
-        by = f" by {who}" if (who := holder(port)) else ""
-        return PortBusy(f"{port} is in use already{by}: close what has it open, then try again")
+        return _in_use(port, holder(port))
     if code in (errno.EACCES, errno.EPERM):
         return PortBusy(
             f"{port} can't be opened: you may not use it, or another program has it"

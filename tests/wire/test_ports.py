@@ -206,6 +206,22 @@ def test_the_simulator_at_a_pseudo_terminal_is_not_said_to_use_it():
             assert holders.holder(port) == f"this very program (process {os.getpid()})"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="knows who has a file by /proc")
+def test_somebody_elses_terminal_window_is_no_port():
+    window, screen = os.openpty()
+    port = os.ttyname(screen)
+    try:
+        with subprocess.Popen(["cat"], stdin=screen, stdout=screen, stderr=screen) as shell:
+            os.close(screen)
+            try:
+                with pytest.raises(iotkit.PortBusy, match=rf"in use already by .* {shell.pid}\)"):
+                    Serial(port)
+            finally:
+                shell.kill()
+    finally:
+        os.close(window)
+
+
 def test_a_rate_that_would_erase_boards_is_refused():
     with pytest.raises(ValueError, match="boot loader"):
         Serial("/dev/ttyUSB99", 1200)
