@@ -20,6 +20,7 @@ from .links.questions import Answer
 from .types import Type, Value, shown
 
 MAX_TIMEOUT = 86_400  # seconds: a day
+LISTED = 10  # names of a device in a sentence
 
 Result = TypeVar("Result")
 
@@ -64,7 +65,8 @@ def begin_call(
         try:
             args = list(called_with.bind(*args, **named).arguments.values())
         except TypeError as error:
-            raise BadType(f"{name}{called_with}: {error}") from None
+            shown_as = called_with.replace(return_annotation=inspect.Signature.empty)
+            raise BadType(f"{name}{shown_as}: {error}") from None
     values = function.check(args)
     if name == HALT and not values:
         return link.call(name, values, timeout)
@@ -106,7 +108,13 @@ def unknown(link: Link, name: str, meant: Sequence[str] = ()) -> UnknownName:
         return UnknownName(f"{name} is a function of {known.id}: there is no news of it")
     if name in known.events:
         return UnknownName(f"{name} is an event: write {known.name}.on({name!r}, …)")
-    return UnknownName(f"{known.id} has no {name!r}{did_you_mean(str(name), names)}")
+    near = did_you_mean(str(name), names) or _there(names)
+    return UnknownName(f"{known.id} has no {name!r}{near}")
+
+
+def _there(names: Sequence[str]) -> str:
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return f": it has {', '.join(names[:LISTED])}{more}" if names else ""
 
 
 def all_names(link: Link) -> list[str]:

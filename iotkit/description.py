@@ -270,7 +270,9 @@ class Description:
     def renamed(self, specifier: str) -> Description:
         """Return the same with this specifier, or without one; raises BadValue for a bad one."""
         if specifier and not is_identifier(specifier):
-            raise BadValue(f"{shown(specifier)} is no specifier: a letter, then letters, digits, _")
+            raise BadValue(
+                f"{shown(specifier)} is no specifier: write a letter, then letters, digits or _"
+            )
         return replace(self, id=f"{self.plain_id}:{specifier}" if specifier else self.plain_id)
 
 

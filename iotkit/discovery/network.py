@@ -84,7 +84,10 @@ class Network:
             self.zeroconf = Zeroconf(choice, ip_version=IPVersion.V4Only, use_asyncio=False)
         except OSError as error:
             where = ", ".join(on) or "any interface"
-            raise IotkitError(f"the local network can't be used on {where}: {error}") from None
+            raise IotkitError(
+                f"the local network can't be used on {where} ({error.strerror}): is this computer"
+                " on a network?"
+            ) from None
         self.zeroconf.add_listener(Services(self._hear), None)
         self._following = self.run(self._follow()) if on != (LOOPBACK,) else None
 

@@ -12,9 +12,9 @@ import socket
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
-from ..errors import DeviceDisconnected, DeviceTimeout
+from ..errors import DeviceTimeout
 from ..transports import CHUNK, Transport
-from ..transports.tcp import CONNECT_TIMEOUT, Socket, Tcp
+from ..transports.tcp import CONNECT_TIMEOUT, Socket, Tcp, nobody
 from .tokens import Meant
 from .trust import Trust
 
@@ -64,7 +64,7 @@ def _asked(url: str, trust: Trust, more: str = "") -> tuple[socket.socket, bytes
         port = parts.port or (443 if trust.encrypted else 80)
         sock = socket.create_connection((parts.hostname, port), CONNECT_TIMEOUT)
     except (OSError, OverflowError, UnicodeError) as error:  # the latter: no port, no name
-        raise DeviceDisconnected(f"nobody answers at {url} ({error})") from None
+        raise nobody(url, error) from None
     sock = trust.seal(sock)
     try:
         sock.settimeout(ANSWER_TIMEOUT)

@@ -333,7 +333,7 @@ class Newsroom:
 
 def gone(target: str) -> DeviceDisconnected:
     """Return what those who follow a device hear last."""
-    return DeviceDisconnected(f"{target} is closed")
+    return DeviceDisconnected(f"{target} is closed: connect to it again")
 
 
 def is_last(change: Change) -> bool:

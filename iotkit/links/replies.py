@@ -28,6 +28,7 @@ def refusal(reply: Reply, wish: str, known: Description, *, framed: bool) -> Iot
     if (reply.status, reply.message) == (423, "Claimed"):
         return claimed(known, called(reply.data))
     reason = reply.message if reply.data in ("", "-") else f"{reply.message}: {reply.data}"
+    reason = reason.removeprefix("Fail: ")  # which says no more than that it has failed
     words = f"{known.id} refused {wish}: {reason} ({reply.status})"
     if reply.message in _IN_WORDS and reply.data not in ("", "-"):
         words = f"{known.id}: {reply.data}"

@@ -151,7 +151,9 @@ class SerialLink(LosableLink):
         if not self._line.framed:
             return super().rename(specifier)
         if specifier and not is_identifier(specifier):
-            raise BadValue(f"{shown(specifier)} is no specifier: a letter, then letters, digits, _")
+            raise BadValue(
+                f"{shown(specifier)} is no specifier: write a letter, then letters, digits or _"
+            )
         renamed: Future[None] = Future()
 
         def accepted(asked: Future[str]) -> None:

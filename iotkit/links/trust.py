@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..errors import BadTarget, DeviceDisconnected, DeviceTimeout, IotkitError, WrongCertificate
-from ..transports.tcp import CONNECT_TIMEOUT
+from ..transports.tcp import CONNECT_TIMEOUT, nobody
 from . import tokens
 from .tokens import Meant
 
@@ -131,7 +131,7 @@ class Trust:
         try:
             return socket.create_connection((self._host, self._port), CONNECT_TIMEOUT)
         except (OSError, OverflowError, UnicodeError) as error:  # the latter: no port, no name
-            raise DeviceDisconnected(f"nobody answers at {self._url} ({error})") from None
+            raise nobody(self._url, error) from None
 
     def _no_handshake(self, error: OSError) -> IotkitError:
         import ssl

@@ -208,7 +208,9 @@ class WebLink(LosableLink):
         except (KeyError, TypeError, ValueError) as error:
             if answer.status >= 500 or answer.status in _REFUSED:
                 raise _failure(answer, f"{self.target} can't say what its device is") from error
-            raise ProtocolError(f"what answers at {self.target} is no device") from error
+            raise ProtocolError(
+                f"what answers at {self.target} is no device: is the address right?"
+            ) from error
 
     def _described(self) -> Answer:
         request = self._http.request("GET", "/devinfo")

@@ -75,7 +75,8 @@ class Process(Streams):
                 start_new_session=True,  # Ctrl-C in a terminal is meant for us alone
             )
         except (OSError, ValueError, IndexError) as error:
-            raise BadTarget(f"exec:{command} can't be started: {error}") from None
+            why = getattr(error, "strerror", None) or error
+            raise BadTarget(f"exec:{command} can't be started: {why}") from None
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         super().__init__(self._process.stdout, self._process.stdin, f"exec:{command}")  # type: ignore[arg-type]

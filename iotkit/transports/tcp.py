@@ -60,7 +60,7 @@ class Tcp(Transport):
         try:
             return cls(socket.create_connection((host, port), CONNECT_TIMEOUT), name)
         except (OSError, OverflowError, UnicodeError) as error:  # the latter: no port, no name
-            raise DeviceDisconnected(f"nobody answers at {host}:{port} ({error})") from None
+            raise nobody(f"{host}:{port}", error) from None
 
     def read(self) -> bytes:
         """Return what has come; see Transport.read."""
@@ -92,3 +92,11 @@ class Tcp(Transport):
             pass  # the other end was first
         self._socket.close()
         self._writer.close()
+
+
+def nobody(where: str, error: Exception) -> DeviceDisconnected:
+    """Return the error for an address at which there is nobody, for the system's reason."""
+    why = getattr(error, "strerror", None) or error
+    return DeviceDisconnected(
+        f"nobody answers at {where}: is its server running, and the address right? ({why})"
+    )

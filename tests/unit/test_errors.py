@@ -117,7 +117,10 @@ def traceback_of(wrong: str, folder: Path, *options: str) -> str:
     [
         ("robot.speed = 300", "OutOfRange: speed: it takes 0..100 %, not 300"),
         ("robot.forward(5)", "BadType: forward() takes no argument; it was given 1"),
-        ("robot.close(); robot.speed", "DeviceDisconnected: sim:sumobot is closed"),
+        (
+            "robot.close(); robot.speed",
+            "DeviceDisconnected: sim:sumobot is closed: connect to it again",
+        ),
         ("iotkit.group(robot).speed = 300", "OutOfRange: speed: it takes 0..100 %, not 300"),
         ("iotkit.connect('/dev/no')", "there is no port /dev/no: is the board plugged in?"),
     ],

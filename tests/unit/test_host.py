@@ -333,7 +333,7 @@ def test_closing_ends_the_wait_for_a_function_that_does_not_end(slow):
     began = time.monotonic()
     link.close()
     for one in going:
-        with pytest.raises(DeviceDisconnected, match=r"^slow is closed$"):
+        with pytest.raises(DeviceDisconnected, match=r"^slow is closed: connect to it again$"):
             one.result(SOON)
     assert time.monotonic() - began < 1
     with pytest.raises(DeviceDisconnected):

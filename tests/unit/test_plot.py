@@ -274,7 +274,7 @@ def test_a_device_that_is_gone_leaves_a_gap_and_the_reason(device: Device) -> No
     device.close()
     until(lambda: page.heard[-1]["over"])
     assert math.isnan(page.all()[-1])
-    assert page.heard[-1]["why"] == ["sim:rig is closed"]
+    assert page.heard[-1]["why"] == ["sim:rig is closed: connect to it again"]
     assert "<code>1.5</code>" in page.shown._repr_mimebundle_()[0]["text/html"]
 
 
