@@ -19,7 +19,7 @@ class Robot(host.Device):
 
     def __init__(self) -> None:
         self.calls: list[str] = []
-        self.go_on = threading.Event()
+        self.go_on, self.stopped = threading.Event(), threading.Event()
 
     @host.function
     def forward(self, ms: int) -> None:
@@ -36,6 +36,7 @@ class Robot(host.Device):
     def stop(self) -> None:
         """Stop"""
         self.calls.append("stop")
+        self.stopped.set()
 
     @host.event
     def bump(self, side: str) -> None:
