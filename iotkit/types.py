@@ -173,10 +173,11 @@ def _unwrapped(value: Any) -> Any:
     return value
 
 
-def _wrong(wanted: str, value: object) -> BadType:
+def _wrong(wanted: str, value: object, cure: str = "") -> BadType:
     if value is None:
         return BadType(f"it takes {wanted}, not None")
-    return BadType(f"it takes {wanted}, not the {type(value).__name__} {shown(value)}")
+    how = f": write {cure}(…)" if cure else ""
+    return BadType(f"it takes {wanted}, not the {type(value).__name__} {shown(value)}{how}")
 
 
 def _parse_int(text: str) -> int:
@@ -220,12 +221,15 @@ def _check_int(value: Any) -> int:
     try:
         return _in_bounds(int(operator.index(value)))
     except TypeError:
-        raise _wrong("a whole number (int)", value) from None
+        is_text = isinstance(value, str) and _INT.fullmatch(value)
+        cure = "int" if is_text else "round" if isinstance(value, float) else ""
+        raise _wrong("a whole number (int)", value, cure) from None
 
 
 def _check_float(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise _wrong("a number (float)", value)
+        is_text = isinstance(value, str) and _FLOAT.fullmatch(value)
+        raise _wrong("a number (float)", value, "float" if is_text else "")
     try:
         return _finite(float(value))
     except OverflowError:

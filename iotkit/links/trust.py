@@ -145,7 +145,7 @@ class Trust:
         if self.certificate:
             return self._plain()
         return DeviceDisconnected(
-            f"what answers at {self._url} is not encrypted, or in another way"
+            f"what answers at {self._url} is not encrypted, or in another way: is it right?"
         )
 
     def _changed(self) -> WrongCertificate:

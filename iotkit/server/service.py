@@ -299,8 +299,7 @@ def _listening(port: int, host: str) -> socket.socket:
                 f"port {port} is taken, or kept for the system: choose another, or 0 for a free one"
             ) from None
         raise BadTarget(
-            f"nothing can be served at {host}, port {port} ({error.strerror}): is that an address"
-            " of this computer?"
+            f"nothing can be served at {host}, port {port}: is that an address of this computer?"
         ) from None
     listening.setblocking(False)  # as tornado wants it
     end_when_out_of_reach(listening, OUT_OF_REACH)

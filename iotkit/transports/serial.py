@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import serial
 from serial.tools import list_ports
 
-from ..errors import BadValue, DeviceDisconnected, DeviceNotFound, PortBusy
+from ..errors import BadTarget, BadValue, DeviceDisconnected, DeviceNotFound, PortBusy
 from ..plain import plain
 from ..protocol import RATES
 from . import CHUNK, TICK, Transport
@@ -140,6 +140,8 @@ def _explained(error: Exception, port: str) -> Exception:
         )
     if code in (errno.ENOENT, errno.ENXIO, errno.ENODEV) or "FileNotFoundError" in text:
         return DeviceNotFound(f"there is no port {port}: is the board plugged in?")
+    if f"({errno.ENOTTY}," in text:  # by what pyserial cites of it
+        return BadTarget(f"{port} is no serial port")
     return DeviceDisconnected(f"{port} can't be opened: {error}")
 
 

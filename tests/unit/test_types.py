@@ -334,3 +334,18 @@ def test_what_a_message_quotes_is_short_and_without_control_characters():
     for value in ("x" * 10_000, HUGE, Unspeakable(), "\x1b[2J\n", [0] * 999):
         assert len(shown(value)) <= 40
         assert shown(value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "told"),
+    [
+        (Type.INT, "50", r"not the str '50': write int\(…\)$"),  # as input() gives it
+        (Type.INT, "fast", r"not the str 'fast'$"),
+        (Type.INT, 100 / 2, r"not the float 50\.0: write round\(…\)$"),
+        (Type.FLOAT, "2.5", r"not the str '2\.5': write float\(…\)$"),
+        (Type.FLOAT, "fast", r"not the str 'fast'$"),
+    ],
+)
+def test_a_value_that_is_nearly_of_the_type_is_answered_by_how_it_becomes_that(type_, value, told):
+    with pytest.raises(BadType, match=told):
+        type_.check(value)
