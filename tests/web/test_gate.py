@@ -8,6 +8,7 @@ import select
 import socket
 import stat
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -525,43 +526,57 @@ def test_clients_of_version_1_go_on_working(token: bool | None) -> None:
 # Patience
 
 
+HEAD = b"PUT /speed HTTP/1.1\r\nHost: localhost\r\n"
+HALF_REQUESTS = (HEAD, HEAD + b"Content-Length: 9\r\n\r\n12")
+HALF_HANDSHAKES = (b"", b"\x16", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03")
+
+
+def half_sent(
+    stack: ExitStack, port: int, parts: Sequence[bytes], times: int, *, tls: bool
+) -> list[socket.socket]:
+    """Send so many of each of these to the server, and no more; return the connections."""
+    half = []
+    for begun in parts:
+        for _ in range(times):
+            sock = socket.create_connection(("127.0.0.1", port), SOON)
+            sock = any_certificate().wrap_socket(sock) if tls else sock
+            half.append(stack.enter_context(sock))
+            sock.sendall(begun)
+    return half
+
+
 @both_ways
-def test_half_sent_requests_are_ended_and_hold_up_nobody(
-    tls: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(service, "IDLE_TIME", 3.0)
-    monkeypatch.setattr(service, "BODY_TIME", 3.0)
-    head = b"PUT /speed HTTP/1.1\r\nHost: localhost\r\n"
+def test_half_sent_requests_hold_up_nobody(tls: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "BODY_TIME", service.IDLE_TIME)
     with ExitStack() as stack, serve(Probe(), announce=False, tls=tls) as served:
-        half = []
-        for begun in (head, head + b"Content-Length: 9\r\n\r\n12"):
-            for _ in range(50):
-                sock = socket.create_connection(("127.0.0.1", served.port), SOON)
-                sock = any_certificate().wrap_socket(sock) if tls else sock
-                half.append(stack.enter_context(sock))
-                sock.sendall(begun)
+        half = half_sent(stack, served.port, HALF_REQUESTS, 50, tls=tls)
         assert ask(served.port, "GET", "/speed", tls=tls).status == 200
         assert select.select(half, [], [], 0)[0] == []  # it was answered beside all of them
-        for sock in half:
+
+
+@both_ways
+def test_half_sent_requests_are_ended(tls: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "IDLE_TIME", 3.0)
+    monkeypatch.setattr(service, "BODY_TIME", 3.0)
+    with ExitStack() as stack, serve(Probe(), announce=False, tls=tls) as served:
+        for sock in half_sent(stack, served.port, HALF_REQUESTS, 3, tls=tls):
             assert sock.recv(1000) == b""
 
 
-@pytest.mark.parametrize("begun", [b"", b"\x16", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03"])
-def test_half_a_handshake_is_ended_and_holds_up_nobody(
-    begun: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(service, "IDLE_TIME", 3.0)
+@pytest.mark.parametrize("begun", HALF_HANDSHAKES)
+def test_half_a_handshake_holds_up_nobody(begun: bytes) -> None:
     with ExitStack() as stack, serve(Probe(), announce=False, tls=True) as served:
-        half = []
-        for _ in range(50):
-            sock = socket.create_connection(("127.0.0.1", served.port), SOON)
-            half.append(stack.enter_context(sock))
-            sock.sendall(begun)
+        half = half_sent(stack, served.port, [begun], 50, tls=False)
         assert ask(served.port, "GET", "/speed", tls=True).status == 200
         with iotkit.connect(served.url) as probe:
             assert probe.speed == 80
         assert select.select(half, [], [], 0)[0] == []  # it was answered beside all of them
-        for sock in half:
+
+
+def test_half_a_handshake_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "IDLE_TIME", 3.0)
+    with ExitStack() as stack, serve(Probe(), announce=False, tls=True) as served:
+        for sock in half_sent(stack, served.port, HALF_HANDSHAKES, 3, tls=False):
             assert sock.recv(1000) == b""
 
 
