@@ -225,12 +225,15 @@ class Conversation:
     def _restarted(self) -> Told:
         """Whatever was out is lost, be it questions or the barrier before one."""
         self._in_step = self.end.framed
-        lost = list(self.out.values())
+        out = list(self.out.values())
         self.out.clear()
-        for question in lost:
+        told: Told = []
+        for question in out:
             if question.behind:
                 self._send(question)  # in the time it has: a board may restart again and again
-        return [(question, question.lost(self._name)) for question in lost if not question.behind]
+            else:
+                told.append((question, question.lost(self._name)))
+        return told
 
     def _repeat(self, certain: int) -> None:
         """Send again what may have arrived damaged; of what may not run twice, only the `certain`.

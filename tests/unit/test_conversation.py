@@ -386,3 +386,16 @@ def test_after_a_long_silence_a_late_answer_is_taken_for_no_other() -> None:
         assert line.connected_anew == 1
     finally:
         line.teardown()
+
+
+def test_a_question_whose_barrier_a_restart_has_lost_is_asked_and_not_given_up() -> None:
+    written: list[bytes] = []
+    talk = Conversation("robot", written.append, float)
+    talk.end.use_frames()
+    question = Question("ping", str, TIMEOUT, Answer(print))
+    talk.ask(question, background=False)
+    assert b"ping" not in written[-1]  # it waits for the barrier
+    banner = Banner("robot", "")
+    assert talk.hear([banner]) == [(None, banner)]
+    assert list(talk.out.values()) == [question]
+    assert b"ping" in written[-1]
