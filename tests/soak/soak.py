@@ -28,7 +28,9 @@ WARM = 0.3  # of the time, after which the gateway has all that it needs
 # What each board left behind would be hundreds of times that; a program that looks in has a few.
 MORE = {
     "objects": 50,
-    "blocks": 2000,  # of Python's, of 160,000: what is known of one board is about a thousand
+    # Of Python's, of 160,000. What is known of one board is about a thousand; sixty are what mDNS
+    # keeps, for up to 75 minutes, of each device that another program announced without a goodbye.
+    "blocks": 2000,
     "malloc": 1024,  # KiB: the table of all names in Python grows once, by half of it
     "memory": 4096,  # KiB, with what malloc keeps for later
     "files": 8,
