@@ -36,25 +36,31 @@ TEXTS = [
 ]
 
 
-def service(name: bytes, text: bytes = b"", port: int = 9, *, whole: bool = True) -> bytes:
-    """Return the records of a service at this address; without `whole`, its name alone."""
+def service(
+    name: bytes, text: bytes = b"", port: int = 9, *, ttl: int = 4500, whole: bool = True
+) -> list[bytes]:
+    """Return the records of a service at this address; without `whole`, its name alone.
+
+    The name is the first of them. With a `ttl` of 0 seconds it is a goodbye.
+    """
     full = bytes([len(name)]) + name + TYPE
     host = b"\x07nowhere\x05local\x00"
-    records = _record(TYPE, PTR, full)
-    if whole:
-        records += _record(full, SRV, struct.pack(">HHH", 0, 0, port) + host)
-        records += _record(full, TXT, text) + _record(host, A, socket.inet_aton("127.0.0.1"))
-    return records
+    there = [
+        (full, SRV, struct.pack(">HHH", 0, 0, port) + host),
+        (full, TXT, text),
+        (host, A, socket.inet_aton("127.0.0.1")),
+    ]
+    return [_record(*one, ttl) for one in [(TYPE, PTR, full), *(there if whole else ())]]
 
 
-def send(address: str, services: Sequence[bytes]) -> None:
+def send(address: str, services: Sequence[list[bytes]]) -> None:
     """Announce these services on the network of `address`."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(address))
         for begin in range(0, len(services), IN_A_PACKET):
-            some = services[begin : begin + IN_A_PACKET]
-            count = sum(4 if len(one) > 100 else 1 for one in some)
-            sock.sendto(struct.pack(">6H", 0, 0x8400, 0, count, 0, 0) + b"".join(some), GROUP)
+            records = [one for some in services[begin : begin + IN_A_PACKET] for one in some]
+            head = struct.pack(">6H", 0, 0x8400, 0, len(records), 0, 0)
+            sock.sendto(head + b"".join(records), GROUP)
 
 
 def flood(address: str, number: int, *, whole: bool) -> int:
@@ -116,5 +122,5 @@ class Pretender:
                     connection.sendall(self._answer.encode())
 
 
-def _record(name: bytes, kind: int, data: bytes) -> bytes:
-    return name + struct.pack(">HHIH", kind, 1, 4500, len(data)) + data
+def _record(name: bytes, kind: int, data: bytes, ttl: int) -> bytes:
+    return name + struct.pack(">HHIH", kind, 1, ttl, len(data)) + data

@@ -164,11 +164,18 @@ class Browser(ServiceListener):
             self._tell_soon()
 
     def _hear(self, record: DNSService) -> None:
-        """Ask where a service is that says it is elsewhere: two may have had one name."""
+        """Ask where a service is that says it is elsewhere: two may have had one name.
+
+        Forget one that says goodbye, too: zeroconf's browser tells only of those whose name it
+        has heard, not of those that were asked for by their name.
+        """
         info = self._infos.get(record.name)
-        if info is None or not record.ttl:  # nothing is known of it, or it says goodbye
+        if info is None and record.name not in self._looking:
             return
-        if (info.server, info.port) != (record.server, record.port):
+        is_it = info is None or (info.server, info.port) == (record.server, record.port)
+        if not record.ttl and is_it:
+            self.remove_service(self._network.zeroconf, SERVICE_TYPE, record.name)
+        elif record.ttl and not is_it:
             self.look_again(instance_of(record.name))
 
     def _has_room_for(self, name: str) -> bool:
@@ -184,35 +191,32 @@ class Browser(ServiceListener):
 
     async def _resolve(self, name: str) -> None:
         """Find out where the service is, and tell of the change."""
+        info = None
         self._looking[name] += 1
         try:
-            info = await self._looked_up(name)
-            if info is not None:
-                named([info])  # what can't be understood fails here
+            looked_up = await self._looked_up(name)
+            if looked_up is not None:
+                named([looked_up])  # what can't be understood fails here
+            info = looked_up
         except Exception as error:  # a name made to break the parser, say
             _log.warning("a service on the network can't be looked up: %r", error)
-            return
         finally:
             self._again.discard(name)
-            left = self._is_looked_up(name)
-        if info is None or left:
-            return
-        with self._changed:
-            if not self._has_room_for(name):
-                return
-            self._infos[info.name] = info
-            self._note_change()
-        self._tell_soon()
+            self._take(name, info)
 
-    def _is_looked_up(self, name: str) -> bool:
-        """Note that one is through with it; return whether the service has left meanwhile."""
+    def _take(self, name: str, info: ServiceInfo | None) -> None:
+        """Be through with looking it up: it is there, unless it has left meanwhile."""
         with self._changed:
             left = name in self._left
             self._looking[name] -= 1
             if not self._looking[name]:
                 del self._looking[name]
                 self._left.discard(name)
-            return left
+            if info is None or left or not self._has_room_for(name):
+                return
+            self._infos[info.name] = info
+            self._note_change()
+        self._tell_soon()
 
     async def _looked_up(self, name: str) -> ServiceInfo | None:
         info, zeroconf = ServiceInfo(SERVICE_TYPE, name), self._network.zeroconf

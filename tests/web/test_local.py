@@ -6,12 +6,14 @@ import importlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from contextlib import ExitStack, contextmanager
 
+import hostile_packets
 import platformdirs
 import pytest
 import requests
@@ -241,6 +243,32 @@ def test_a_device_that_appears_and_goes_is_told_to_those_who_watch(unique_name):
         assert there.wait(PATIENCE)
     assert gone.wait(PATIENCE)
     subscription.close()
+
+
+def test_a_device_that_was_found_by_its_name_alone_is_forgotten_at_its_goodbye(unique_name):
+    # Who has told others a moment before who is there doesn't say so again.
+    changed = threading.Condition()
+
+    def told(_):
+        with changed:
+            changed.notify()
+
+    def is_known():
+        return unique_name in [one.name for one in discovery.known()]
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        here = unique_name.encode(), b"\x04id=x", server.getsockname()[1]
+        _, *there = hostile_packets.service(*here)
+        discovery.the_browser().want([unique_name])
+        subscription = discovery.watch(told)
+        while not is_known():
+            hostile_packets.send("127.0.0.1", [there])
+            with changed:
+                changed.wait_for(is_known, 0.1)
+        hostile_packets.send("127.0.0.1", [hostile_packets.service(*here, ttl=0)])
+        with changed:
+            assert changed.wait_for(lambda: not is_known(), PATIENCE)
+        subscription.close()
 
 
 @pytest.mark.parametrize(
