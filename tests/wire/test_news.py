@@ -288,7 +288,7 @@ def test_the_shortest_period_is_asked_for_and_the_next_one_when_it_goes():
         follow(device, "speed", 1.0)
         quick.close()
         slow.close()
-        soon(lambda: watches(rough, "speed")[-1] == "watch speed 1000")
+        soon(lambda: watches(rough, "speed")[-1:] == ["watch speed 1000"])
 
 
 def test_a_period_longer_than_the_device_knows_is_its_longest():
