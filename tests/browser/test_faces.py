@@ -317,18 +317,18 @@ def test_a_saved_shelf_says_what_was_on_it(lab: Lab, unique_name: str) -> None:
     beside = Beside()
     beside.specifier = unique_name
     lab.open("from iotkit_widgets import Shelf", "Shelf()")
-    with iotkit.serve(beside):
+    with iotkit.serve(beside):  # others may serve on this machine, too
         lab.run_all()
-        name = f"beside_{unique_name}"
-        expect(lab.page.locator(".iotkit-line .iotkit-name", has_text=name)).to_be_visible()
+        panels = lab.page.locator(".iotkit-panel")
+        expect(panels.filter(has_text=unique_name)).to_be_visible(timeout=15_000)
+        lab.execute("import iotkit; robot = iotkit.connect('sim:sumobot')")
+        expect(lab.page.locator(".iotkit-stop-all")).to_be_visible()
+        badge = panels.filter(has_text="drive_forward_time_ms").locator(".iotkit-badge")
+        expect(badge).to_have_text("connected")
         lab.command("docmanager:save")
         (output,) = nbformat.read(path_of(lab), 4).cells[1].outputs
-        assert f"<code>{name}</code>" in output.data["text/html"]
-    lab.execute("import iotkit; robot = iotkit.connect('sim:sumobot')")
-    expect(lab.page.locator(".iotkit-stop-all")).to_be_visible()
-    expect(lab.panel().locator(".iotkit-badge")).to_have_text("connected")
-    lab.command("docmanager:save")
-    assert table_in(path_of(lab))["speed"] == "50"
+        assert f"<code>beside:{unique_name}</code>" in output.data["text/html"]
+        assert table_in(path_of(lab))["speed"] == "50"
 
 
 def test_a_page_made_of_a_saved_notebook_shows_the_table(lab: Lab) -> None:
