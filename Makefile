@@ -29,7 +29,8 @@ test: $(VENV)/kernels.stamp ## run all tests (as root on Debian, installs the pr
 	@$(BIN)/python -m pytest $(ARGS)
 
 quick: $(VENV)/test.stamp ## run unit and wire tests, in about a minute
-	@$(BIN)/python -m pytest tests/unit tests/wire $(ARGS)
+	@# Four at a time: they wait more than they compute.
+	@$(BIN)/python -m pytest -n 4 --dist worksteal tests/unit tests/wire $(ARGS)
 
 check: $(VENV)/check.stamp ## check format, style, types and the direction of imports
 	$(BIN)/ruff format --check
