@@ -13,14 +13,13 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from .description import Argument, Attribute, Function
-from .errors import BadType, BadValue, ReadOnly, UnknownName, did_you_mean
+from .errors import BadType, BadValue, ReadOnly, UnknownName, did_you_mean, listed
 from .links import HALT, Link
 from .links.interrupts import BLINK
 from .links.questions import Answer
 from .types import Type, Value, shown
 
 MAX_TIMEOUT = 86_400  # seconds: a day
-LISTED = 10  # names of a device in a sentence
 
 Result = TypeVar("Result")
 
@@ -108,13 +107,8 @@ def unknown(link: Link, name: str, meant: Sequence[str] = ()) -> UnknownName:
         return UnknownName(f"{name} is a function of {known.id}: there is no news of it")
     if name in known.events:
         return UnknownName(f"{name} is an event: write {known.name}.on({name!r}, …)")
-    near = did_you_mean(str(name), names) or _there(names)
+    near = did_you_mean(str(name), names) or (f": it has {listed(names)}" if names else "")
     return UnknownName(f"{known.id} has no {name!r}{near}")
-
-
-def _there(names: Sequence[str]) -> str:
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return f": it has {', '.join(names[:LISTED])}{more}" if names else ""
 
 
 def all_names(link: Link) -> list[str]:

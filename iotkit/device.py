@@ -145,10 +145,9 @@ class Device(Closing, metaclass=_DeviceClass):
         It ends with the `with`, with `release()` of what this returns, after so many `seconds`
         (above 0) if given (inside the `with`, a warning says so, and the program goes on), or when
         the program ends or is cut off from the device for more than a few seconds; then the device
-        stops if it can. `who` is what others are told, by default the
-        user and the computer. To `take` a device that somebody else has claimed is for teachers.
-        Raises DeviceClaimed where somebody else has it, NotAllowed, BadType, BadValue, and what
-        setting does.
+        stops if it can. `who` is what others are told, by default the user and the computer. To
+        `take` a device that somebody else has claimed is for teachers. Raises DeviceClaimed where
+        somebody else has it, NotAllowed, BadType, BadValue, and what setting does.
         """
         return Claim(self._link, seconds, who, take=take)
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from .plain import plain
+
+LISTED = 10  # names in a sentence
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -147,6 +149,12 @@ def briefly(function: Callable[Parameters, Result]) -> Callable[Parameters, Resu
             raise error.with_traceback(None) from error.__cause__  # whole: python -X dev
 
     return briefly
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return the names, with commas between them; of more than LISTED, how many more there are."""
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return f"{', '.join(names[:LISTED])}{more}"
 
 
 def did_you_mean(name: str, known: Iterable[str], like: float = 0.6) -> str:

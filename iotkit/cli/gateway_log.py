@@ -44,8 +44,10 @@ class _Log:
 
     def tell(self, told: Told) -> None:
         self.write(told.words, told.kind, **told.facts)
-        if told.facts.get("locked") and not self._code_is_shown:
-            self._url = url = str(told.facts["url"])
+        if not told.facts.get("locked"):
+            return
+        self._url = url = str(told.facts["url"])  # the newest: others may have been pulled
+        if not self._code_is_shown:
             called = told.facts["name"] if is_private(url) else url  # see iotkit.pair
             if not self._as_json:
                 self.write(f"To use what is here elsewhere, once: iotkit pair {called}", "")

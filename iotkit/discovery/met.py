@@ -11,11 +11,10 @@ import time
 from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
-from ..errors import DeviceNotFound, NotAllowed, did_you_mean
+from ..errors import DeviceNotFound, NotAllowed, did_you_mean, listed
 from ..stored import Record, Records
 from .found import Found, python_name
 
-LISTED = 10  # names of devices in a sentence
 LIKE = 0.8  # how near another robot's name must be to be a slip of the finger
 
 # By names in Python: `id`, the device's identity; `here`, that of one on this computer; `at`, when
@@ -59,8 +58,7 @@ def absent(name: str, known: Sequence[Found]) -> DeviceNotFound:
     One that was used before is away: nobody is led to drive another one in its place.
     """
     names = [one.name for one in known]
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    there = f"there is: {', '.join(names[:LISTED])}{more}" if names else "there is no device at all"
+    there = f"there is: {listed(names)}" if names else "there is no device at all"
     before = _met.get(python_name(name))
     if before:
         return DeviceNotFound(

@@ -17,7 +17,7 @@ import pytest
 import serial
 from fake_devices import SOON
 from lasting import Robot, becomes
-from plugging import Sockets, gateway
+from plugging import gateway
 from program import PATIENCE, environment, running
 
 import iotkit
@@ -31,14 +31,6 @@ from iotkit.gateway.ports import USB, plugged_in
 from iotkit.links import greeting
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="there are no pseudo terminals")
-
-
-@pytest.fixture
-def sockets(tmp_path):
-    (tmp_path / "dev").mkdir()
-    sockets = Sockets(tmp_path / "dev")
-    yield sockets
-    sockets.close()
 
 
 def robot_called(name, specifier="red"):

@@ -10,21 +10,13 @@ from urllib.parse import urlsplit
 import pytest
 from fake_devices import SOON
 from lasting import Robot
-from plugging import COUNTED, Sockets, gateway
+from plugging import COUNTED, gateway
 
 import iotkit
 
 AT_ONCE, TIMES = 10, 6  # boards, and how often they come
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it reads /proc")
-
-
-@pytest.fixture
-def sockets(tmp_path):
-    (tmp_path / "dev").mkdir()
-    sockets = Sockets(tmp_path / "dev")
-    yield sockets
-    sockets.close()
 
 
 def robot_called(name, number):
